@@ -1,0 +1,22 @@
+# nodec_layer(NAME SOURCES file… USES layer…): one static library per folder of compiler/ (or runtime/),
+# which may include only from itself and from the layers that it names.
+add_library(nodec_options INTERFACE)
+target_compile_options(nodec_options INTERFACE -Wall -Wextra -Wpedantic -ffp-contract=off)
+if(NODEC_WERROR)
+  target_compile_options(nodec_options INTERFACE -Werror)
+endif()
+if(NODEC_SANITIZE)
+  target_compile_options(nodec_options INTERFACE -fsanitize=${NODEC_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(nodec_options INTERFACE -fsanitize=${NODEC_SANITIZE})
+endif()
+
+function(nodec_layer name)
+  cmake_parse_arguments(LAYER "" "" "SOURCES;USES" ${ARGN})
+  add_library(nodec_${name} STATIC ${LAYER_SOURCES})
+  target_include_directories(nodec_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(nodec_${name} PRIVATE nodec_options)
+  foreach(used ${LAYER_USES})
+    target_link_libraries(nodec_${name} PUBLIC nodec_${used})
+  endforeach()
+  set_target_properties(nodec_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
