@@ -1,0 +1,42 @@
+// Differentiation: functions Graph -> Graph.
+//
+// In: expressions and what to differentiate with respect to. Out: expressions of the same graph; no new kinds of node
+// below this layer know calculus, except `adjoint`, the derivative of a solve.
+// Never here: numbers. Sources: derivation.md's formulas (Chen et al. 2018; Hager 2000), repeated at each function.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/graph/graph.hpp"
+
+namespace nodec::derive {
+
+using graph::Graph;
+using graph::Ref;
+
+// A construct that cannot be differentiated (yet): what and why. Empty message: fine.
+struct Refusal {
+  std::string message;
+  Ref node = nullptr;
+  explicit operator bool() const { return !message.empty(); }
+};
+
+// Cotangents of each of `wrt` (its type; zeros where nothing depends on it), given cotangents of `outputs`.
+// `wrt` may be any nodes: each counts as independent of what it was made of. A cotangent that flows from sample base
+// into a parameter-base node passes through batch_sum. Integer and boolean values have no cotangent.
+std::vector<Ref> vjp(Graph& g, const std::vector<Ref>& outputs, const std::vector<Ref>& cotangents,
+                     const std::vector<Ref>& wrt, Refusal* refusal);
+
+// Tangents of `outputs`, given tangents of `wrt`.
+std::vector<Ref> jvp(Graph& g, const std::vector<Ref>& outputs, const std::vector<Ref>& wrt,
+                     const std::vector<Ref>& tangents, Refusal* refusal);
+
+// ∂e/∂x, shape: e's then x's.
+Ref jacobian(Graph& g, Ref e, Ref x, Refusal* refusal);
+// Σ_i ∂e_i/∂x_i for e and x of one shape (any rank).
+Ref divergence(Graph& g, Ref e, Ref x, Refusal* refusal);
+// The gradient of a scalar, summed over nothing: grad(e, x).
+Ref gradient(Graph& g, Ref e, Ref x, Refusal* refusal);
+
+}  // namespace nodec::derive

@@ -1,0 +1,48 @@
+// Tensor algebra in NumPy's terms over Graph's builders: broadcasting, sums, slices, products.
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "compiler/graph/graph.hpp"
+
+namespace nodec::graph {
+
+// The shape to which both broadcast over trailing axes, or false.
+bool broadcast_shapes(const std::vector<Extent>& a, const std::vector<Extent>& b, std::vector<Extent>& result);
+// x with leading axes added and extents of 1 repeated, to `shape`.
+Ref broadcast(Graph& g, Ref x, const std::vector<Extent>& shape);
+// x repeated along new axes: axes[i] is the axis of the result that x's axis i becomes; the others are new.
+Ref expand(Graph& g, Ref x, const std::vector<int>& axes, const std::vector<Extent>& shape);
+// An op of broadcast operands; integers promote to reals where an operand is real and the op wants one type.
+Ref apply(Graph& g, std::string_view op, std::vector<Ref> operands);
+
+Ref add(Graph& g, Ref a, Ref b);
+Ref sub(Graph& g, Ref a, Ref b);
+Ref mul(Graph& g, Ref a, Ref b);
+Ref div(Graph& g, Ref a, Ref b);
+Ref neg(Graph& g, Ref a);
+Ref scale(Graph& g, double factor, Ref a);
+Ref zeros(Graph& g, const Type& type);
+Ref to_real(Graph& g, Ref a);
+Ref where(Graph& g, Ref condition, Ref a, Ref b);
+
+// Σ over axes (all when empty is meant: pass every axis).
+Ref sum(Graph& g, Ref x, const std::vector<int>& axes);
+Ref sum_all(Graph& g, Ref x);
+Ref transpose(Graph& g, Ref x, const std::vector<int>& order);
+// NumPy's @ for ranks 1 and 2.
+Ref matmul(Graph& g, Ref a, Ref b);
+Ref dot(Graph& g, Ref a, Ref b);  // Σ over all axes of a·b
+// x[start : start + extent] along an axis, start constant or a length.
+Ref slice(Graph& g, Ref x, int axis, const Extent& start, const Extent& extent);
+// x[index] along an axis, which vanishes.
+Ref at(Graph& g, Ref x, int axis, const Extent& index);
+Ref pad(Graph& g, Ref x, int axis, const Extent& before, const Extent& after);
+Ref stack(Graph& g, const std::vector<Ref>& parts);  // equal types, new first axis
+// x with a new axis of extent 1 at `axis`.
+Ref unsqueeze(Graph& g, Ref x, int axis);
+
+}  // namespace nodec::graph
