@@ -1,0 +1,65 @@
+// Messages and their arguments to a list of diagnostics.
+#include "compiler/source/diagnostics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace nodec::source {
+namespace {
+
+constexpr int error_limit = 50;
+
+constexpr std::array messages = {
+#define DIAGNOSTIC(id, severity, wording) Message{#id, Severity::severity, wording},
+#include "compiler/source/diagnostics.def"
+#undef DIAGNOSTIC
+};
+
+// Fills the wording's "{}" from left to right. An argument's own braces stay as they are.
+std::string fill(std::string_view wording, const std::vector<Argument>& arguments) {
+  std::string text;
+  for (const Argument& argument : arguments) {
+    const size_t hole = wording.find("{}");
+    if (hole == std::string_view::npos) break;
+    text += wording.substr(0, hole);
+    text += argument.text;
+    wording.remove_prefix(hole + 2);
+  }
+  text += wording;
+  return text;
+}
+
+}  // namespace
+
+const Message& message(Id id) { return messages[static_cast<size_t>(id)]; }
+int message_count() { return static_cast<int>(messages.size()); }
+const Message& message_at(int index) { return messages[static_cast<size_t>(index)]; }
+
+Argument::Argument(double x) {
+  char buffer[32];
+  const auto result = std::to_chars(std::begin(buffer), std::end(buffer), x);
+  text.assign(buffer, result.ptr);
+}
+
+Diagnostic& Diagnostics::add(Id id, Span span, std::vector<Argument> arguments) {
+  const Message& wording = message(id);
+  Diagnostic diagnostic{id, wording.severity, span, fill(wording.wording, arguments), {}};
+  const bool known = std::any_of(list_.begin(), list_.end(), [&](const Diagnostic& d) {
+    return d.id == id && d.span == span && d.text == diagnostic.text;
+  });
+  const bool is_error = diagnostic.severity == Severity::error;
+  if (!known && is_error) ++errors_;
+  if (known || (is_error && errors_ > error_limit)) {
+    dropped_ = std::move(diagnostic);  // takes the notes of a diagnostic that is not kept
+    return dropped_;
+  }
+  return list_.emplace_back(std::move(diagnostic));
+}
+
+void Diagnostics::clear() {
+  list_.clear();
+  errors_ = 0;
+}
+
+}  // namespace nodec::source
