@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -113,9 +113,37 @@ class Builder : public graph::Primitives {
   void statistics(int solve, Value evaluations, Value accepted, Value rejected);
 
  private:
+  // What makes two pure instructions equal: opcode, operands, constants.
+  struct Key {
+    Opcode opcode;
+    std::vector<Value> operands;
+    uint64_t real_bits;
+    int64_t integer;
+    std::string name;
+    bool operator<(const Key& other) const;
+  };
+  // A nested region under construction; the function's own body is the scope without one.
+  struct Scope {
+    Region* region;
+    std::map<Key, Value> known;
+  };
+
+  Region& region();
+  Function& code() { return program_.functions[function_]; }
+  Value fresh(ValueType type);
+  // Appends a pure instruction, or finds the equal one that dominates this place.
+  Value pure(Opcode opcode, ValueType type, std::vector<Value> operands, double real = 0, int64_t integer = 0,
+             const std::string& name = {});
+  Value arithmetic(Opcode opcode, Kind result, std::vector<Value> operands);
+  bool constant_of(Value v, int64_t& x) const;
+  Instruction& append(Instruction instruction);
+  Region nested(const std::function<void()>& write);
+  void note_lengths(const graph::Extent& e);
+
   Program& program_;
   FunctionId function_;
-  std::vector<Region*> regions_;
+  std::vector<Scope> scopes_;
+  std::map<Value, int64_t> constants_;  // of kinds integer and index
 };
 
 }  // namespace nodec::schedule

@@ -50,14 +50,14 @@ enum class Storage : uint8_t {
 };
 
 struct Buffer {
-  std::string name;
+  std::string name{};
   Kind kind = Kind::real;
   bool lanes = false;  // [size][lane] rather than [size]; data, noise, output: one element per lane, strided by sample
   Storage storage = Storage::frame;
   graph::Extent size = 1;  // in elements per lane; tape: of one entry's rows (entries are counted by Tape::count)
   int slot = 0;            // data, noise, output, tape: which; argument: position
   int64_t offset = 0;      // parameter, total: first element; setting: which
-  std::vector<double> values;  // table
+  std::vector<double> values{};  // table
   // accumulator: unreduced [size][lane] rather than [size] (sums over lanes postponed to the end of the chunk: small ones)
   bool unreduced = false;
 };
@@ -123,16 +123,16 @@ struct CallArgument {
 struct Instruction {
   Opcode opcode;
   Value result = none;
-  std::vector<Value> operands;
+  std::vector<Value> operands{};
   double real_value = 0;
   int64_t integer_value = 0;
-  std::string name;
+  std::string name{};
   BufferId buffer = none, source = none, third = none, fourth = none;
   int64_t rows = 0, columns = 0;
   bool transposed = false;
   FunctionId callee = none;
-  std::vector<CallArgument> arguments;
-  std::vector<Region> regions;
+  std::vector<CallArgument> arguments{};
+  std::vector<Region> regions{};
   Value condition = none;  // while_loop, iterate
 };
 
