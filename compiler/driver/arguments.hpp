@@ -1,0 +1,83 @@
+// What every verb of `nodec` is given on the command line, and how its results and errors are printed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/embed/include/nodec/nodec.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace nodec::driver {
+
+struct Arguments {
+  std::string file;
+  // common
+  std::string model, precision, method, adjoint, target = "cpu";
+  std::optional<double> rtol, atol;
+  uint64_t seed = 0;
+  int threads = 0;
+  int64_t samples = 1;
+  std::vector<std::string> definitions;
+  bool json = false, quiet = false, time_passes = false;
+  // data and weights
+  std::vector<std::string> data, columns;
+  std::string weights, out;
+  // compile
+  std::string emit, emit_after;
+  // solve
+  std::string field;
+  std::vector<std::string> sets;
+  double from = 0, to = 1;
+  int64_t points = 100;
+  // gradcheck
+  double tolerance = 1e-6;
+  int64_t elements = 64;
+  // train
+  std::optional<int64_t> steps, epochs, batch;
+};
+
+// A verb: its name, one line of help, an example, the options it takes beyond the common ones, and what it does.
+struct Verb {
+  const char* name;
+  const char* summary;
+  const char* example;
+  const char* default_precision;
+  void (*options)(CLI::App&, Arguments&);
+  int (*run)(const Arguments&);
+};
+// All verbs, in the order of the help.
+const std::vector<Verb>& verbs();
+
+int check(const Arguments& arguments);
+int compile(const Arguments& arguments);
+int solve(const Arguments& arguments);
+int evaluate(const Arguments& arguments);
+int grad(const Arguments& arguments);
+int gradcheck(const Arguments& arguments);
+int train(const Arguments& arguments);
+int initialize(const Arguments& arguments);
+
+// ---- shared by the verbs
+// The options of the embedding interface; prints an error and returns nothing for a malformed one.
+std::optional<Options> options_of(const Arguments& arguments);
+// The checked program, its warnings printed; nothing after printing errors.
+std::optional<Program> load(const Arguments& arguments);
+std::optional<Model> load_model(const Arguments& arguments);
+// Weights of --weights, or the initial ones.
+std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model);
+std::optional<Dataset> load_data(const Arguments& arguments, const Model& model);
+// Writes --out if given; false after printing an error.
+bool write_out(const Arguments& arguments, const Arrays& arrays);
+
+void print(const std::vector<Diagnostic>& diagnostics, const Arguments& arguments);
+void usage_error(const std::string& text);
+// Lists failed samples on standard error; the exit status that they ask for.
+int report(const std::vector<SampleFailure>& failures);
+void print_stages(const std::vector<TimedStage>& stages);
+
+}  // namespace nodec::driver

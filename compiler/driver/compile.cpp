@@ -1,0 +1,103 @@
+// `compile`: machine code, a report of what was derived and what it costs, or the text of a stage.
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "compiler/driver/arguments.hpp"
+
+namespace nodec::driver {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json describe(const std::vector<Description>& list) {
+  ordered_json out = ordered_json::object();
+  for (const Description& d : list) out[d.name] = d.type;
+  return out;
+}
+
+void print_json(const CompileReport& r) {
+  ordered_json fields = ordered_json::array();
+  for (const CompileReport::Field& f : r.fields)
+    fields.push_back({{"name", f.name}, {"states", describe(f.states)}, {"method", f.method}, {"adjoint", f.adjoint},
+                      {"field", {{"multiply_adds", f.field_multiply_adds}, {"operations", f.field_operations}}},
+                      {"vjp", {{"multiply_adds", f.vjp_multiply_adds}, {"operations", f.vjp_operations}}}});
+  ordered_json stages = ordered_json::object();
+  for (const TimedStage& s : r.stages) stages[s.name] = s.milliseconds;
+  const ordered_json out = {{"model", r.model}, {"precision", r.precision}, {"target", r.target}, {"lanes", r.lanes},
+                            {"data", describe(r.data)}, {"parameters", describe(r.parameters)},
+                            {"outputs", describe(r.outputs)}, {"metrics", describe(r.metrics)},
+                            {"parameter_count", r.parameter_count}, {"fields", fields},
+                            {"forward_code_bytes", r.forward_code_bytes},
+                            {"gradient_code_bytes", r.gradient_code_bytes}, {"bytes_per_sample", r.bytes_per_sample},
+                            {"stages_ms", stages}, {"total_ms", r.total_milliseconds}};
+  std::cout << out.dump(2) << "\n";
+}
+
+void print_list(const char* title, const std::vector<Description>& list) {
+  for (const Description& d : list) {
+    std::printf("  %-10s %s: %s\n", title, d.name.c_str(), d.type.c_str());
+    title = "";
+  }
+}
+
+void print_text(const CompileReport& r) {
+  std::printf("model %s, %s, %s, %d samples a tile\n", r.model.c_str(), r.precision.c_str(), r.target.c_str(), r.lanes);
+  print_list("data", r.data);
+  print_list("parameters", r.parameters);
+  if (r.parameter_count > 0) std::printf("  %-10s %lld numbers\n", "", static_cast<long long>(r.parameter_count));
+  print_list("outputs", r.outputs);
+  print_list("metrics", r.metrics);
+  for (const CompileReport::Field& f : r.fields) {
+    std::printf("solve %s by %s, adjoint %s\n", f.name.c_str(), f.method.c_str(), f.adjoint.c_str());
+    print_list("states", f.states);
+    std::printf("  an evaluation of the field:  %lld multiply-adds, %lld elementwise operations\n",
+                static_cast<long long>(f.field_multiply_adds), static_cast<long long>(f.field_operations));
+    if (f.vjp_multiply_adds + f.vjp_operations > 0)
+      std::printf("  of its vjp, adjoint stage:   %lld multiply-adds, %lld elementwise operations\n",
+                  static_cast<long long>(f.vjp_multiply_adds), static_cast<long long>(f.vjp_operations));
+  }
+  std::printf("machine code: %lld bytes forward", static_cast<long long>(r.forward_code_bytes));
+  if (r.gradient_code_bytes > 0) std::printf(", %lld bytes gradient", static_cast<long long>(r.gradient_code_bytes));
+  std::printf("\nworkspace: %lld bytes a sample\n", static_cast<long long>(r.bytes_per_sample));
+  std::printf("compiled in %.1f ms\n", r.total_milliseconds);
+}
+
+const std::string stage_after(const std::string& pass) {
+  if (pass == "parse") return "ast";
+  if (pass == "elaborate") return "graph";
+  if (pass == "derive") return "adjoint";
+  if (pass == "schedule") return "tile";
+  return pass == "codegen" ? "llvm" : "asm";
+}
+
+}  // namespace
+
+int compile(const Arguments& arguments) {
+  const std::optional<Program> program = load(arguments);
+  if (!program) return 1;
+  const std::string stage = arguments.emit_after.empty() ? arguments.emit : stage_after(arguments.emit_after);
+  if (stage == "ast") {
+    std::cout << program->syntax();
+    return 0;
+  }
+  const Result<Model> model = program->model(arguments.model);
+  print(model.diagnostics(), arguments);
+  if (!model) return 1;
+  if (!stage.empty()) {
+    const Result<std::string> text = model->emit(stage);
+    print(text.diagnostics(), arguments);
+    if (!text) return static_cast<int>(text.outcome());
+    std::cout << *text;
+    return 0;
+  }
+  const Result<CompileReport> report = model->compile();
+  print(report.diagnostics(), arguments);
+  if (!report) return static_cast<int>(report.outcome());
+  if (arguments.json) print_json(*report);
+  else if (!arguments.quiet) print_text(*report);
+  if (arguments.time_passes) print_stages(report->stages);
+  return 0;
+}
+
+}  // namespace nodec::driver

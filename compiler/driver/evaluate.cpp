@@ -1,0 +1,61 @@
+// `eval`: outputs, metrics and loss on data.
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "compiler/driver/arguments.hpp"
+
+namespace nodec::driver {
+namespace {
+
+using nlohmann::ordered_json;
+
+void print_json(const Evaluation& e) {
+  ordered_json out, metrics = ordered_json::object(), solves = ordered_json::array();
+  if (e.loss) out["loss"] = *e.loss;
+  else out["loss"] = nullptr;
+  for (const auto& [name, value] : e.metrics) metrics[name] = value;
+  for (const SolveStatistics& s : e.solves)
+    solves.push_back({{"field", s.field}, {"method", s.method}, {"evaluations", s.evaluations},
+                      {"accepted", s.accepted}, {"rejected", s.rejected}});
+  out["metrics"] = metrics;
+  out["solves"] = solves;
+  std::cout << out.dump(2) << "\n";
+}
+
+void print_text(const Evaluation& e, int64_t samples) {
+  std::printf("samples     %lld\n", static_cast<long long>(samples));
+  if (e.loss) std::printf("loss        %.9g\n", *e.loss);
+  for (const auto& [name, value] : e.metrics) std::printf("%-11s %.9g\n", name.c_str(), value);
+  for (const SolveStatistics& s : e.solves) {
+    double evaluations = 0, accepted = 0, rejected = 0;
+    for (size_t i = 0; i < s.evaluations.size(); ++i) {
+      evaluations += static_cast<double>(s.evaluations[i]);
+      accepted += static_cast<double>(s.accepted[i]);
+      rejected += static_cast<double>(s.rejected[i]);
+    }
+    const double n = s.evaluations.empty() ? 1 : static_cast<double>(s.evaluations.size());
+    std::printf("solve %s by %s: %.1f evaluations, %.1f steps, %.1f rejected a sample\n", s.field.c_str(),
+                s.method.c_str(), evaluations / n, accepted / n, rejected / n);
+  }
+}
+
+}  // namespace
+
+int evaluate(const Arguments& arguments) {
+  const std::optional<Model> model = load_model(arguments);
+  if (!model) return 1;
+  const std::optional<Arrays> weights = load_weights(arguments, *model);
+  if (!weights) return 1;
+  const std::optional<Dataset> data = load_data(arguments, *model);
+  if (!data) return 1;
+  const Result<Evaluation> result = model->evaluate(*data, *weights);
+  print(result.diagnostics(), arguments);
+  if (!result) return static_cast<int>(result.outcome());
+  if (!write_out(arguments, result->outputs)) return 1;
+  if (arguments.json) print_json(*result);
+  else if (!arguments.quiet) print_text(*result, data->samples());
+  return report(result->failures);
+}
+
+}  // namespace nodec::driver

@@ -1,0 +1,42 @@
+// `gradcheck`: every gradient against central differences that replay the recorded accepted steps.
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "compiler/driver/arguments.hpp"
+
+namespace nodec::driver {
+
+int gradcheck(const Arguments& arguments) {
+  const std::optional<Model> model = load_model(arguments);
+  if (!model) return 1;
+  const std::optional<Arrays> weights = load_weights(arguments, *model);
+  if (!weights) return 1;
+  const std::optional<Dataset> data = load_data(arguments, *model);
+  if (!data) return 1;
+  const Result<GradientCheck> check = model->check_gradient(*data, *weights, arguments.elements);
+  print(check.diagnostics(), arguments);
+  if (!check) return static_cast<int>(check.outcome());
+  const bool passed = check->worst <= arguments.tolerance;
+  if (arguments.json) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (const GradientCheck::Row& r : check->rows)
+      rows.push_back({{"name", r.name}, {"checked", r.checked}, {"size", r.size}, {"error", r.error},
+                      {"worst_element", r.worst}, {"analytic", r.analytic}, {"difference", r.difference}});
+    const nlohmann::ordered_json out = {
+        {"passed", passed}, {"worst", check->worst}, {"tolerance", arguments.tolerance}, {"rows", rows}};
+    std::cout << out.dump(2) << "\n";
+  } else if (!arguments.quiet) {
+    std::printf("%-32s %-11s %-14s worst element\n", "gradient", "checked", "relative error");
+    for (const GradientCheck::Row& r : check->rows)
+      std::printf("%-32s %5lld/%-5lld %-14.2e [%lld] analytic %.9g, difference %.9g\n", r.name.c_str(),
+                  static_cast<long long>(r.checked), static_cast<long long>(r.size), r.error,
+                  static_cast<long long>(r.worst), r.analytic, r.difference);
+    std::printf("%s: worst relative error %.2e, tolerance %.0e\n", passed ? "passed" : "FAILED", check->worst,
+                arguments.tolerance);
+  }
+  const int status = report(check->failures);
+  return status != 0 ? status : passed ? 0 : 1;
+}
+
+}  // namespace nodec::driver

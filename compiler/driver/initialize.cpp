@@ -1,0 +1,25 @@
+// `init`: a weights file of initial values.
+#include <cstdio>
+#include <iostream>
+
+#include "compiler/driver/arguments.hpp"
+
+namespace nodec::driver {
+
+int initialize(const Arguments& arguments) {
+  if (arguments.out.empty()) {
+    usage_error("init needs --out FILE (.safetensors or .npz)");
+    return 2;
+  }
+  const std::optional<Model> model = load_model(arguments);
+  if (!model) return 1;
+  const Arrays weights = model->initial_weights();
+  if (!write_out(arguments, weights)) return 1;
+  if (!arguments.quiet) {
+    for (const Description& d : model->parameters()) std::printf("%-32s %s\n", d.name.c_str(), d.type.c_str());
+    std::printf("weights: %s\n", arguments.out.c_str());
+  }
+  return 0;
+}
+
+}  // namespace nodec::driver

@@ -1,0 +1,83 @@
+// The command line: `nodec FILE VERB [options]` or `nodec VERB FILE [options]` -> one verb.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "compiler/driver/arguments.hpp"
+
+namespace nodec::driver {
+namespace {
+
+bool is_verb(const std::string& word) {
+  return std::any_of(verbs().begin(), verbs().end(), [&](const Verb& v) { return word == v.name; });
+}
+
+void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
+  app.add_option("FILE", a.file, "the .node file")->required();
+  app.add_option("--model", a.model, "which model (default: the only or the first one)")->type_name("NAME");
+  app.add_option("--seed", a.seed, "seed of initial values, noise and shuffling (default 0)")->type_name("N");
+  app.add_option("--precision", a.precision, std::string("f32 or f64 (default ") + default_precision + ")")
+      ->check(CLI::IsMember({"f32", "f64"}))
+      ->default_str(default_precision);
+  app.add_option("--method", a.method, "replace the method of every solve")->type_name("NAME");
+  app.add_option("--rtol", a.rtol, "replace the relative tolerance of every adaptive solve")->type_name("X");
+  app.add_option("--atol", a.atol, "replace the absolute tolerance of every adaptive solve")->type_name("X");
+  app.add_option("--adjoint", a.adjoint, "replace how gradients of every solve are found")->type_name("KIND");
+  app.add_option("--samples", a.samples, "how many samples to draw when the model has no data (default 1)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 31));
+  app.add_option("--target", a.target, "cpu (the host)")->type_name("NAME");
+  app.add_option("--threads", a.threads, "threads (default: one for each core); results do not depend on it")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+  app.add_option("-D", a.definitions, "set a dim or a const: -D H=128")->type_name("NAME=VALUE")->allow_extra_args(false);
+  app.add_flag("--json", a.json, "print a machine-readable report on standard output");
+  app.add_flag("--time-passes", a.time_passes, "print the time of each stage of compilation");
+  app.add_flag("--quiet", a.quiet, "print errors only");
+}
+
+std::string verb_help(const Verb& verb) { return std::string("Example:\n  ") + verb.example + "\n"; }
+
+int run(std::vector<std::string> words) {
+  // `FILE VERB` and `VERB FILE` are the same.
+  if (words.size() >= 2 && !is_verb(words[0]) && is_verb(words[1])) std::swap(words[0], words[1]);
+  CLI::App app{"nodec: a modeling language and JIT compiler for neural ODEs"};
+  app.name("nodec");
+  app.usage("Usage: nodec FILE VERB [options]\n       nodec VERB FILE [options]");
+  app.set_version_flag("--version", std::string("nodec ") + version());
+  app.require_subcommand(1);
+  app.footer("Exit status: 0 done; 1 the model or the data is wrong; 2 wrong usage; 3 a numerical failure.\n"
+             "Example:\n  nodec model.node train --data data.npz --out weights.safetensors\n"
+             "`nodec VERB --help` explains a verb.");
+  Arguments arguments;
+  int status = 0;
+  for (const Verb& verb : verbs()) {
+    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+    sub->usage(std::string("Usage: nodec FILE ") + verb.name + " [options]");
+    sub->footer(verb_help(verb));
+    add_common(*sub, arguments, verb.default_precision);
+    verb.options(*sub, arguments);
+    sub->callback([&arguments, &status, &verb] {
+      if (arguments.precision.empty()) arguments.precision = verb.default_precision;
+      status = verb.run(arguments);
+    });
+  }
+  if (words.size() >= 2 && !is_verb(words[0]) && words[0][0] != '-' && words[1][0] != '-') {
+    usage_error("'" + words[1] + "' is not a verb; `nodec --help` lists them");
+    return 2;
+  }
+  std::reverse(words.begin(), words.end());
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return status;
+}
+
+}  // namespace
+}  // namespace nodec::driver
+
+int main(int argc, char** argv) { return nodec::driver::run({argv + 1, argv + argc}); }

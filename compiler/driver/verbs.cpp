@@ -1,0 +1,108 @@
+// The table of verbs: names, help, options.
+#include <CLI/CLI.hpp>
+
+#include "compiler/driver/arguments.hpp"
+
+namespace nodec::driver {
+namespace {
+
+void no_options(CLI::App&, Arguments&) {}
+
+void data_options(CLI::App& app, Arguments& a) {
+  app.add_option("--data", a.data, "data: .npz, .npy, .safetensors or .csv; may be repeated")->type_name("FILE");
+  app.add_option("--columns", a.columns, "which CSV columns make an array: y=hare,lynx; may be repeated")
+      ->type_name("NAME=A,B")
+      ->delimiter('\0');
+  app.add_option("--weights", a.weights, "parameters: .safetensors or .npz (default: the initial ones)")
+      ->type_name("FILE");
+}
+
+void out_option(CLI::App& app, Arguments& a, const char* help) {
+  app.add_option("--out", a.out, help)->type_name("FILE");
+}
+
+void compile_options(CLI::App& app, Arguments& a) {
+  app.add_option("--emit", a.emit, "print a stage instead of the report: ast graph adjoint tile llvm asm")
+      ->type_name("STAGE")
+      ->check(CLI::IsMember({"ast", "graph", "adjoint", "tile", "llvm", "asm"}));
+  app.add_option("--emit-after", a.emit_after,
+                 "print what a pass gives: parse elaborate derive schedule codegen jit")
+      ->type_name("PASS")
+      ->check(CLI::IsMember({"parse", "elaborate", "derive", "schedule", "codegen", "jit"}));
+}
+
+void solve_options(CLI::App& app, Arguments& a) {
+  app.add_option("FIELD", a.field, "the field to integrate")->required();
+  app.add_option("--set", a.sets, "a state's initial value or an input: z=1,0; may be repeated")
+      ->type_name("NAME=V,V")
+      ->delimiter('\0');
+  app.add_option("--from", a.from, "initial time (default 0)")->type_name("T");
+  app.add_option("--to", a.to, "final time (default 1)")->type_name("T");
+  app.add_option("--points", a.points, "number of equally spaced times to write, both ends included (default 100)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{2}, int64_t{1} << 30));
+  app.add_option("--weights", a.weights, "parameters: .safetensors or .npz (default: the initial ones)")
+      ->type_name("FILE");
+  out_option(app, a, "the trajectory: .csv or .npz (default: CSV on standard output)");
+}
+
+void eval_options(CLI::App& app, Arguments& a) {
+  data_options(app, a);
+  out_option(app, a, "outputs and loss of each sample: .npz, .safetensors or .csv");
+}
+
+void grad_options(CLI::App& app, Arguments& a) {
+  data_options(app, a);
+  out_option(app, a, "arrays `loss`, `param:PATH` and `data:NAME`: .npz or .safetensors");
+}
+
+void gradcheck_options(CLI::App& app, Arguments& a) {
+  data_options(app, a);
+  app.add_option("--tolerance", a.tolerance, "largest relative error that passes (default 1e-6)")->type_name("X");
+  app.add_option("--elements", a.elements, "at most this many elements of each array are perturbed (default 64)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void train_options(CLI::App& app, Arguments& a) {
+  data_options(app, a);
+  out_option(app, a, "the trained parameters: .safetensors or .npz");
+  app.add_option("--steps", a.steps, "optimizer steps, instead of the model's `steps` or `epochs`")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--epochs", a.epochs, "epochs, instead of the model's")->type_name("N")->check(CLI::NonNegativeNumber);
+  app.add_option("--batch", a.batch, "samples of a step, instead of the model's")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void init_options(CLI::App& app, Arguments& a) {
+  out_option(app, a, "the initial parameters: .safetensors or .npz");
+}
+
+}  // namespace
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> table = {
+      {"check", "parse and type-check a file", "nodec model.node check", "f64", no_options, check},
+      {"compile", "compile to machine code and report what was derived and what it costs",
+       "nodec model.node compile --time-passes", "f32", compile_options, compile},
+      {"solve", "integrate a field from values given here",
+       "nodec model.node solve lv --set x=1 --set y=1 --from 0 --to 10 --points 100 --out traj.csv", "f64",
+       solve_options, solve},
+      {"eval", "outputs, metrics and loss on data",
+       "nodec model.node eval --data test.npz --weights weights.safetensors --out outputs.npz", "f32", eval_options,
+       evaluate},
+      {"grad", "the loss and its gradient with respect to parameters and data",
+       "nodec model.node grad --data train.npz --out gradient.npz", "f64", grad_options, grad},
+      {"gradcheck", "compare every gradient with central differences that replay the recorded steps",
+       "nodec model.node gradcheck --data train.npz", "f64", gradcheck_options, gradcheck},
+      {"train", "fit the parameters",
+       "nodec model.node train --data train.npz --out weights.safetensors", "f32", train_options, train},
+      {"init", "write the initial parameters", "nodec model.node init --seed 1 --out weights.safetensors", "f64",
+       init_options, initialize},
+  };
+  return table;
+}
+
+}  // namespace nodec::driver

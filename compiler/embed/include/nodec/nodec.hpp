@@ -1,0 +1,194 @@
+// nodec's C++ interface: check a `.node` file, compile its models, evaluate, differentiate and train them.
+//
+//   auto program = nodec::Program::from_file("spiral.node");
+//   auto model = program.model("fit");
+//   auto data = model->bind(nodec::read_arrays({"spiral.npz"}, {}));
+//   auto gradient = model->gradient(*data, model->initial_weights());
+//
+// Programs and models are handles to immutable state: cheap to copy, safe to use from many threads. Machine code is made
+// when an operation first needs it and kept. Failures are values (Result); samples that fail are listed in the report.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nodec/array.hpp"
+#include "nodec/diagnostic.hpp"
+
+namespace nodec {
+
+const char* version();
+
+enum class Precision { f32, f64 };
+
+// What a caller may override without touching the text.
+struct Options {
+  std::map<std::string, int64_t> dims;      // -D H=128
+  std::map<std::string, double> constants;  // -D of a const
+  std::string method;                       // "" keeps the model's
+  std::string adjoint;
+  std::optional<double> rtol, atol;
+  Precision precision = Precision::f64;
+  int threads = 0;    // 0: one for each core
+  uint64_t seed = 0;  // of initial values, noise and shuffling
+};
+
+// A named quantity of a model: its type as text ("real[T, 2]") and its shape, −1 where data give the extent.
+struct Description {
+  std::string name, type;
+  std::vector<int64_t> shape;
+};
+
+struct TimedStage {
+  std::string name;
+  double milliseconds;
+};
+
+// What compiling found and cost.
+struct CompileReport {
+  std::string model, precision, target;
+  int lanes = 0;
+  std::vector<Description> data, parameters, outputs, metrics;
+  int64_t parameter_count = 0;
+  struct Field {
+    std::string name;
+    std::vector<Description> states;
+    // Multiply–adds of products and elementwise operations of one evaluation.
+    int64_t field_multiply_adds = 0, field_operations = 0;
+    int64_t vjp_multiply_adds = 0, vjp_operations = 0;
+    std::string method, adjoint;
+  };
+  std::vector<Field> fields;  // one for each solve, in order of the text
+  int64_t forward_code_bytes = 0, gradient_code_bytes = 0;
+  int64_t bytes_per_sample = 0;  // workspace of the gradient, per sample, without step records
+  std::vector<TimedStage> stages;
+  double total_milliseconds = 0;
+};
+
+// A failed sample (the first failure of each).
+struct SampleFailure {
+  int64_t sample;
+  std::string text;  // sample, time, state, equation and a likely cause, in one line
+};
+// Per sample, for one solve of the text.
+struct SolveStatistics {
+  std::string field, method;
+  std::vector<int64_t> evaluations, accepted, rejected;
+};
+
+struct Evaluation {
+  Arrays outputs;             // with a leading sample axis when the data have one
+  std::optional<double> loss; // the mean over samples
+  std::vector<std::pair<std::string, double>> metrics;
+  std::vector<SolveStatistics> solves;
+  std::vector<SampleFailure> failures;
+};
+
+struct Gradient {
+  double loss = 0;
+  Arrays parameters, data;  // by path and by name, of the mean loss
+  std::vector<SolveStatistics> solves;
+  std::vector<SampleFailure> failures;
+};
+
+struct GradientCheck {
+  struct Row {
+    std::string name;     // param:PATH or data:NAME
+    int64_t checked, size;  // elements compared, elements in all
+    double error;         // max |analytic − difference| / max(|analytic|, |difference|) over the array
+    double analytic, difference;  // of the worst element
+    int64_t worst;        // its index
+  };
+  std::vector<Row> rows;
+  double worst = 0;
+  std::vector<SampleFailure> failures;
+};
+
+struct TrainOptions {
+  std::optional<int64_t> steps, epochs, batch;  // override the model's
+  std::function<void(const struct TrainProgress&)> progress;  // after every step
+  std::function<bool()> cancelled;
+};
+struct TrainProgress {
+  int64_t step, steps;   // done, planned
+  int64_t epoch;
+  double loss;           // of this step's batch
+  std::vector<std::pair<std::string, double>> metrics;
+  double seconds;        // since the start
+};
+struct Training {
+  Arrays weights;
+  int64_t steps = 0;
+  double first_loss = 0, last_loss = 0;  // means over the first and last twentieth of the steps
+  double seconds = 0;
+  bool cancelled = false;
+};
+
+// Data bound to a model: checked, in the layout that compiled code reads.
+class Dataset {
+ public:
+  int64_t samples() const;
+  bool has_sample_axis() const;
+  struct State;
+  std::shared_ptr<const State> state;
+};
+
+class Model {
+ public:
+  const std::string& name() const;
+  std::vector<Description> data() const, parameters() const, outputs() const, metrics() const;
+  bool has_loss() const;
+
+  // Initial parameters for Options::seed, by path.
+  Arrays initial_weights() const;
+  // Every parameter from `weights`: a missing one is an error, an extra one a warning.
+  Result<Arrays> check_weights(const Arrays& weights) const;
+  // `arrays` holds one array for each datum, with a leading sample axis or without (then shared by all samples).
+  // A model without data is drawn `samples` times.
+  Result<Dataset> bind(const Arrays& arrays, int64_t samples = 1) const;
+
+  Result<CompileReport> compile(const std::vector<std::string>& shared_data = {}) const;
+  // Text of a stage: graph adjoint tile llvm asm.
+  Result<std::string> emit(const std::string& stage) const;
+
+  Result<Evaluation> evaluate(const Dataset& data, const Arrays& weights) const;
+  Result<Gradient> gradient(const Dataset& data, const Arrays& weights) const;
+  // Central differences that replay the recorded steps; at most `elements` of each array, chosen by the seed.
+  Result<GradientCheck> check_gradient(const Dataset& data, const Arrays& weights, int64_t elements = 64) const;
+  Result<Training> train(const Dataset& data, const Arrays& weights, const TrainOptions& options) const;
+
+  struct State;
+  std::shared_ptr<const State> state;
+};
+
+class Program {
+ public:
+  static Program from_file(const std::string& path, const Options& options = {});
+  static Program from_text(const std::string& name, const std::string& text, const Options& options = {});
+  bool ok() const;
+  const std::vector<Diagnostic>& diagnostics() const;
+  std::vector<std::string> models() const, fields() const;
+  // The syntax tree as text.
+  std::string syntax() const;
+  // "" names the only or the first model.
+  Result<Model> model(const std::string& name = "") const;
+  // The model that integrates a field: its data are t0, t[T], the states, and those inputs that `given` names; its
+  // outputs the states at t.
+  Result<Model> integrate(const std::string& field, const std::vector<std::string>& given) const;
+  const std::vector<TimedStage>& stages() const;
+
+  struct State;
+  std::shared_ptr<const State> state;
+};
+
+// Files: .npz .npy .safetensors .csv; `columns` maps CSV columns to names ("y=hare,lynx").
+Result<Arrays> read_arrays(const std::vector<std::string>& files, const std::vector<std::string>& columns);
+// Atomic; the format follows the extension. Returns what went wrong, or nothing.
+std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays);
+
+}  // namespace nodec
