@@ -1,0 +1,85 @@
+// A closed lambda and the values of its frontier -> a function on numbers, compiled once, called often.
+#include "compiler/graph/evaluate_function.hpp"
+
+#include <unordered_map>
+
+namespace nodec::graph {
+namespace {
+
+// Nodes in order, operands first; those in `known` and the lambda's variables are leaves.
+std::vector<Ref> body_order(const Lambda& lambda, std::unordered_map<Ref, size_t>& slots) {
+  std::vector<Ref> order;
+  std::vector<std::pair<Ref, size_t>> stack;
+  size_t next = slots.size() + lambda.variables.size();
+  const auto visit = [&](Ref node) {
+    if (slots.count(node)) return;
+    if (node->is(Kind::variable) && node->as<Variable>().binder == lambda.height) {
+      slots[node] = static_cast<size_t>(node->as<Variable>().index);
+      return;
+    }
+    stack.emplace_back(node, 0);
+  };
+  for (Ref root : lambda.results) {
+    visit(root);
+    while (!stack.empty()) {
+      auto& [node, child] = stack.back();
+      if (child < node->operands.size()) {
+        visit(node->operands[child++]);
+        continue;
+      }
+      if (slots.emplace(node, next).second) {
+        ++next;
+        order.push_back(node);
+      }
+      stack.pop_back();
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+Function::Function(const Lambda& lambda, std::span<const Ref> frontier,
+                   std::span<const Tensor* const> captured, const Environment& sample, size_t batch) {
+  const size_t variables = lambda.variables.size();
+  std::unordered_map<Ref, size_t> slots;
+  std::vector<const Tensor*> given;
+  for (size_t i = 0; i < frontier.size(); ++i)
+    if (slots.emplace(frontier[i], variables + given.size()).second) given.push_back(captured[i]);
+  const std::vector<Ref> order = body_order(lambda, slots);
+
+  const size_t first_computed = variables + given.size();
+  frame_.resize(first_computed + order.size());
+  std::vector<bool> varies(frame_.size(), false);
+  for (size_t i = 0; i < variables; ++i) {
+    frame_[i] = make_tensor(resolve(lambda.variables[i].shape, sample.lengths));
+    varies[i] = true;
+  }
+  for (size_t i = 0; i < given.size(); ++i) frame_[variables + i] = *given[i];
+
+  for (size_t i = 0; i < order.size(); ++i) {
+    const Node& node = *order[i];
+    const size_t slot = first_computed + i;
+    if (node.operands.empty()) {
+      frame_[slot] = leaf_value(node, sample, batch);
+      continue;
+    }
+    frame_[slot] = make_tensor(resolve(node.type.shape, sample.lengths));
+    Step step{make_kernel(node, sample.lengths), {}, &frame_[slot]};
+    for (Ref operand : node.operands) {
+      step.operands.push_back(&frame_[slots.at(operand)]);
+      varies[slot] = varies[slot] || varies[slots.at(operand)];
+    }
+    if (varies[slot])
+      steps_.push_back(std::move(step));
+    else
+      step.kernel(step.operands.data(), *step.result);
+  }
+  for (Ref root : lambda.results) results_.push_back(&frame_[slots.at(root)]);
+}
+
+void Function::run() {
+  for (Step& step : steps_) step.kernel(step.operands.data(), *step.result);
+}
+
+}  // namespace nodec::graph

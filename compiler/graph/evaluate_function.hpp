@@ -1,0 +1,35 @@
+// A closed lambda and the values of its frontier -> a function on numbers, compiled once, called often.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "compiler/graph/evaluate_kernel.hpp"
+
+namespace nodec::graph {
+
+class Function {
+ public:
+  // captured[i] is the value of the lambda's frontier[i].
+  Function(const Lambda& lambda, std::span<const Ref> frontier, std::span<const Tensor* const> captured,
+           const Environment& sample, size_t batch);
+
+  // Shaped storage of the i-th variable: write the values, then run.
+  Tensor& argument(size_t i) { return frame_[i]; }
+  void run();
+  const Tensor& result(size_t i) const { return *results_[i]; }
+  size_t result_count() const { return results_.size(); }
+
+ private:
+  struct Step {
+    Kernel kernel;
+    std::vector<const Tensor*> operands;
+    Tensor* result;
+  };
+  std::vector<Tensor> frame_;  // the variables first; never resized, steps point into it
+  std::vector<Step> steps_;    // what depends on the variables, operands first
+  std::vector<const Tensor*> results_;
+};
+
+}  // namespace nodec::graph
