@@ -1,0 +1,69 @@
+// The compiler's stages, in order, and the driver that walks them for one model.
+//
+// In: a model of a Module. Out: machine code with its interface, the texts of the stages, their times.
+// Never here: data files, batches, optimisers.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "compiler/embed/include/nodec/nodec.hpp"
+#include "compiler/jit/jit.hpp"
+#include "compiler/schedule/lower.hpp"
+#include "compiler/semantics/module.hpp"
+
+namespace nodec::embed {
+
+// A row of the pipeline: the pass, the representation that it reads, the one that it gives (a name of --emit), one sentence.
+struct Stage {
+  const char* name;
+  const char* needs;
+  const char* gives;
+  const char* sentence;
+};
+std::span<const Stage> stages();
+
+// What is compiled of a model.
+enum class Mode {
+  forward,   // outputs, metrics, loss
+  gradient,  // loss, metrics, gradients of the mean loss with respect to parameters
+  inputs,    // the same, and with respect to data
+  record,    // loss, with the steps of every solve recorded
+  replay,    // loss, along recorded steps
+};
+
+struct Unit {
+  schedule::Interface interface;
+  int lanes = 0;
+  jit::Code code;
+  std::vector<TimedStage> stages;
+};
+
+// The named results of a mode: per-sample ones by their names (outputs, `loss`, `data:NAME`), others as `mean:loss`,
+// `metric:NAME`, `param:PATH`, `data:NAME` of shared data.
+struct Derived {
+  std::vector<graph::Output> results;
+  std::string refusal;  // why it cannot be differentiated, "" if it can
+};
+Derived derive_results(semantics::Module& module, const semantics::Model& model, Mode mode,
+                       const std::vector<std::string>& shared_data);
+
+// Every stage from `derive` on. `lanes`: samples a tile. Fails with a diagnostic's text.
+struct Compiled {
+  std::shared_ptr<const Unit> unit;
+  std::string error;
+};
+Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
+                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged);
+
+// The text of a stage: graph adjoint tile llvm asm.
+struct Emitted {
+  std::string text, error;
+};
+Emitted emit(semantics::Module& module, const semantics::Model& model, const std::string& stage, int lanes,
+             bool double_precision);
+
+}  // namespace nodec::embed

@@ -1,0 +1,50 @@
+// Lambdas -> operation counts.
+#include "compiler/graph/cost.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace nodec::graph {
+namespace {
+
+int64_t size_of(const Type& type, const std::map<std::string, int64_t>& lengths) {
+  int64_t n = 1;
+  for (const Extent& e : type.shape) n *= e.evaluate(lengths);
+  return n;
+}
+
+// Extents by label.
+int64_t product_of_labels(const Node& node, const std::map<std::string, int64_t>& lengths) {
+  const Contract& contract = node.as<Contract>();
+  std::map<char, int64_t> extents;
+  for (size_t i = 0; i < node.operands.size(); ++i)
+    for (size_t axis = 0; axis < contract.operands[i].size(); ++axis)
+      extents[contract.operands[i][axis]] = node.operands[i]->type.shape[axis].evaluate(lengths);
+  int64_t n = 1;
+  for (const auto& [label, extent] : extents) n *= extent;
+  return n;
+}
+
+}  // namespace
+
+Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths) {
+  std::map<std::string, int64_t> known = lengths;
+  Cost total;
+  for (const Ref node : postorder(lambda.results)) {
+    if (!std::binary_search(node->free.begin(), node->free.end(), lambda.height)) continue;
+    for (const Extent& e : node->type.shape)
+      for (const std::string& atom : e.atoms()) known.emplace(atom, 1);
+    if (node->is(Kind::contract)) {
+      const int64_t n = product_of_labels(*node, known);
+      if (node->operands.size() == 1) total.operations += n;
+      else total.multiply_adds += n * static_cast<int64_t>(node->operands.size() - 1);
+    } else if (node->is(Kind::map)) {
+      total.operations += size_of(node->type, known);
+    } else if (node->is(Kind::reduce) || node->is(Kind::scatter_add)) {
+      total.operations += size_of(node->operands[0]->type, known);
+    }
+  }
+  return total;
+}
+
+}  // namespace nodec::graph

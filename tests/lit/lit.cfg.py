@@ -1,0 +1,23 @@
+# lit's configuration: every test is a small program that runs the built `nodec` and matches its text.
+import os
+import lit.formats
+
+config.name = "nodec"
+config.test_format = lit.formats.ShTest(True)
+config.suffixes = [".node", ".test"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.nodec_build, "tests", "lit")
+config.excludes = ["Inputs"]
+
+tools = config.llvm_tools
+config.substitutions += [
+    ("%nodec", os.path.join(config.nodec_build, "nodec")),
+    ("%FileCheck", os.path.join(tools, "FileCheck")),
+    ("%not", os.path.join(tools, "not")),
+    ("%split-file", os.path.join(tools, "split-file")),
+    ("%python", "/usr/bin/python3"),
+    ("%source", config.nodec_source),
+    ("%examples", os.path.join(config.nodec_source, "examples")),
+    ("%inputs", os.path.join(config.test_source_root, "Inputs")),
+]
+config.environment["PATH"] = tools + os.pathsep + os.environ["PATH"]
