@@ -29,8 +29,22 @@ struct Name {
 // ---- expressions -----------------------------------------------------------------------------------------
 enum class Unary : uint8_t { plus, minus, logical_not };
 enum class Binary : uint8_t {
-  add, subtract, multiply, divide, floor_divide, modulo, matmul, power,
-  less, less_equal, greater, greater_equal, equal, not_equal, logical_and, logical_or
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  modulo,
+  matmul,
+  power,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  equal,
+  not_equal,
+  logical_and,
+  logical_or
 };
 
 struct Number {
@@ -133,15 +147,15 @@ struct Method {  // dopri5(rtol = 1e-6)
   Span span;
 };
 struct Solve {
-  ExprPtr system;  // F(z = a, u = c), a Call; the parser guarantees a Call
-  ExprPtr from, to, at;  // null when absent
+  ExprPtr system;                             // F(z = a, u = c), a Call; the parser guarantees a Call
+  ExprPtr from, to, at;                       // null when absent
   std::optional<Method> by, adjoint, logdet;  // logdet: name "exact" when no estimator is named
   Span logdet_span;
 };
 
 struct Expr {
-  std::variant<Number, String, NameRef, UnaryOp, BinaryOp, Call, Member, Index, Stack, Comprehension, Tuple, If, Loop,
-               Solve>
+  std::variant<Number, String, NameRef, UnaryOp, BinaryOp, Call, Member, Index, Stack, Comprehension, Tuple,
+               If, Loop, Solve>
       node;
   Span span;
 };
@@ -280,9 +294,9 @@ struct TableauDecl {
 // A declaration at top level or a member of a body; which may stand where is checked by semantics.
 // A statement that declares several names (`state q: real, p: real`) gives one Decl each.
 struct Decl {
-  std::variant<Use, DimDecl, ConstDecl, ParamDecl, FnDecl, LayerDecl, FieldDecl, ModelDecl, TableauDecl, Instance,
-               StateDecl, InputDecl, DataDecl, SampleDecl, Let, Apply, Equation, AlgebraicEquation, Diffusion, Event,
-               Output, Metric, Loss, Train>
+  std::variant<Use, DimDecl, ConstDecl, ParamDecl, FnDecl, LayerDecl, FieldDecl, ModelDecl, TableauDecl,
+               Instance, StateDecl, InputDecl, DataDecl, SampleDecl, Let, Apply, Equation, AlgebraicEquation,
+               Diffusion, Event, Output, Metric, Loss, Train>
       node;
   Span span;
 };

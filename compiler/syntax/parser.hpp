@@ -19,4 +19,7 @@ ExprPtr parse_expression(const source::Files& files, int32_t file, source::Diagn
 // The tree as indented text: what `--emit=ast` prints.
 std::string print(const File& file);
 
+// An expression on one line, with parentheses around every operand that is itself an operation.
+std::string print(const Expr& expression);
+
 }  // namespace nodec::syntax
