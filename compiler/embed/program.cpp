@@ -1,0 +1,219 @@
+// Text -> a checked program: parse and elaborate, diagnostics as values.
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "compiler/embed/state.hpp"
+#include "compiler/syntax/parser.hpp"
+
+namespace nodec {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+std::optional<std::string> read_text(const std::string& path, std::string& problem) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    problem = "it is a directory";
+    return {};
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    problem = std::filesystem::exists(path, error) ? "it cannot be opened" : "no such file";
+    return {};
+  }
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+semantics::Options elaboration_options(const Options& options) {
+  semantics::Options out;
+  out.dims = options.dims;
+  out.consts = options.constants;
+  out.method = options.method;
+  out.adjoint = options.adjoint;
+  out.rtol = options.rtol;
+  out.atol = options.atol;
+  return out;
+}
+
+std::optional<std::string> read_used(const std::string& path) {
+  std::string problem;
+  return read_text(path, problem);
+}
+
+void append(const source::Files& files, const source::Diagnostics& from, std::vector<Diagnostic>& to) {
+  for (const source::Diagnostic& d : from.all()) to.push_back(embed::convert(files, d));
+}
+
+Program make(const std::string& name, std::optional<std::string> text, const std::string& problem,
+             const Options& options) {
+  auto state = std::make_shared<Program::State>();
+  state->options = options;
+  source::Diagnostics diagnostics;
+  Clock::time_point start = Clock::now();
+  if (!text) {
+    diagnostics.report(source::Id::cannot_read_file, {}, name, problem);
+  } else {
+    const int32_t file = state->files.add(name, std::move(*text));
+    state->tree = syntax::parse(state->files, file, diagnostics);
+    state->stages.push_back({"parse", milliseconds_since(start)});
+    start = Clock::now();
+    if (!diagnostics.has_errors())
+      state->module = semantics::elaborate(*state->tree, elaboration_options(options), read_used, state->files, diagnostics);
+    state->stages.push_back({"elaborate", milliseconds_since(start)});
+  }
+  if (diagnostics.has_errors()) state->module = nullptr;
+  append(state->files, diagnostics, state->diagnostics);
+  return Program{state};
+}
+
+}  // namespace
+
+namespace embed {
+
+Diagnostic convert(const source::Files& files, const source::Diagnostic& d) {
+  Diagnostic out;
+  out.severity = d.severity == source::Severity::error     ? Severity::error
+                 : d.severity == source::Severity::warning ? Severity::warning
+                                                           : Severity::remark;
+  out.id = source::message(d.id).id;
+  if (d.span.known()) {
+    const source::Position position = files.position(d.span.file, d.span.begin);
+    out.file = files.name(d.span.file);
+    out.line = position.line;
+    out.column = position.column;
+  }
+  out.text = d.text;
+  out.rendered = source::render(files, d);
+  return out;
+}
+
+Diagnostic plain(Severity severity, const std::string& id, const std::string& text) {
+  Diagnostic out;
+  out.severity = severity;
+  out.id = id;
+  out.text = text;
+  out.rendered = std::string("nodec: ") +
+                 (severity == Severity::error ? "error: " : severity == Severity::warning ? "warning: " : "remark: ") +
+                 text + "\n";
+  return out;
+}
+
+}  // namespace embed
+
+const char* version() { return NODEC_VERSION; }
+
+Program Program::from_file(const std::string& path, const Options& options) {
+  std::string problem;
+  std::optional<std::string> text = read_text(path, problem);
+  return make(path, std::move(text), problem, options);
+}
+
+Program Program::from_text(const std::string& name, const std::string& text, const Options& options) {
+  return make(name, text, "", options);
+}
+
+bool Program::ok() const { return state->module != nullptr; }
+const std::vector<Diagnostic>& Program::diagnostics() const { return state->diagnostics; }
+const std::vector<TimedStage>& Program::stages() const { return state->stages; }
+std::string Program::syntax() const { return state->tree ? syntax::print(*state->tree) : ""; }
+
+std::vector<std::string> Program::models() const {
+  std::vector<std::string> names;
+  if (state->module)
+    for (const semantics::Model& m : state->module->models) names.push_back(m.name);
+  return names;
+}
+
+std::vector<std::string> Program::fields() const {
+  std::vector<std::string> names;
+  if (state->module)
+    for (const semantics::Field& f : state->module->fields) names.push_back(f.name);
+  return names;
+}
+
+Result<Model> Program::model(const std::string& name) const {
+  if (!ok()) return Result<Model>::failed(state->diagnostics);
+  const std::vector<semantics::Model>& models = state->module->models;
+  if (models.empty())
+    return Result<Model>::failed({embed::plain(Severity::error, "no_model", "the file declares no model; `solve FIELD` integrates a field")});
+  for (const semantics::Model& m : models) {
+    if (m.name != name && !name.empty()) continue;
+    auto made = std::make_shared<Model::State>();
+    made->program = state;
+    made->model = m;
+    return Model{made};
+  }
+  std::string list, near = source::nearest(name, this->models());
+  for (const semantics::Model& m : models) list += (list.empty() ? "" : ", ") + m.name;
+  return Result<Model>::failed({embed::plain(Severity::error, "no_such_model",
+                                             "there is no model '" + name + "'" +
+                                                 (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                                                 " (the file declares " + list + ")")});
+}
+
+Result<Model> Program::integrate(const std::string& field, const std::vector<std::string>& given) const {
+  if (!ok()) return Result<Model>::failed(state->diagnostics);
+  for (const semantics::Field& f : state->module->fields) {
+    if (f.name != field) continue;
+    std::set<std::string> known;
+    for (const semantics::Variable& v : f.states) known.insert(v.name);
+    for (const semantics::Variable& v : f.inputs) known.insert(v.name);
+    for (const std::string& name : given)
+      if (!known.count(name)) {
+        const std::string near = source::nearest(name, {known.begin(), known.end()});
+        std::string list;
+        for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+        return Result<Model>::failed({embed::plain(Severity::error, "no_such_state",
+                                                   "'" + name + "' is neither a state nor an input of field " + field +
+                                                       (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                                                       " (it has " + list + ")")},
+                                     Outcome::wrong_usage);
+      }
+    source::Diagnostics diagnostics;
+    std::vector<Diagnostic> list;
+    auto made = std::make_shared<Model::State>();
+    made->program = state;
+    made->field = field;
+    made->given = {given.begin(), given.end()};
+    std::optional<semantics::Model> model;
+    {
+      const std::lock_guard lock(state->mutex);
+      model = semantics::solve_model(*state->module, f, made->given, elaboration_options(state->options), diagnostics);
+    }
+    append(state->files, diagnostics, list);
+    if (!model) return Result<Model>::failed(list);
+    made->model = *model;
+    return Result<Model>(Model{made}, list);
+  }
+  const std::string near = source::nearest(field, fields());
+  std::string list;
+  for (const std::string& f : fields()) list += (list.empty() ? "" : ", ") + f;
+  return Result<Model>::failed({embed::plain(Severity::error, "no_such_field",
+                                             "there is no field '" + field + "'" +
+                                                 (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                                                 (list.empty() ? " (the file declares none)" : " (the file declares " + list + ")"))});
+}
+
+std::unique_ptr<semantics::Module> Program::State::elaborate(const std::set<std::string>& shared_data,
+                                                             std::vector<Diagnostic>& out) const {
+  semantics::Options with = elaboration_options(options);
+  with.shared_data = shared_data;
+  source::Files copy = files;
+  source::Diagnostics found;
+  std::unique_ptr<semantics::Module> again = semantics::elaborate(*tree, with, read_used, copy, found);
+  if (found.has_errors() || !again) {
+    append(copy, found, out);
+    return nullptr;
+  }
+  return again;
+}
+
+}  // namespace nodec
