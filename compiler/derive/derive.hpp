@@ -1,8 +1,8 @@
 // Differentiation: functions Graph -> Graph.
 //
-// In: expressions and what to differentiate with respect to. Out: expressions of the same graph; no new kinds of node
-// below this layer know calculus, except `adjoint`, the derivative of a solve.
-// Never here: numbers. Sources: derivation.md's formulas (Chen et al. 2018; Hager 2000), repeated at each function.
+// In: expressions and what to differentiate with respect to. Out: expressions of the same graph; no new kinds
+// of node below this layer know calculus, except `adjoint`, the derivative of a solve. Never here: numbers.
+// Sources: derivation.md's formulas (Chen et al. 2018; Hager 2000), repeated at each function.
 #pragma once
 
 #include <string>
@@ -22,21 +22,28 @@ struct Refusal {
   explicit operator bool() const { return !message.empty(); }
 };
 
+// What a cotangent that flows from sample base into a parameter-base node stands for: the derivative of the
+// batch's sum, through batch_sum (a training objective), or of one sample's value (a user's `grad`, a solve's
+// pullback).
+enum class Over : uint8_t { batch, sample };
+
 // Cotangents of each of `wrt` (its type; zeros where nothing depends on it), given cotangents of `outputs`.
-// `wrt` may be any nodes: each counts as independent of what it was made of. A cotangent that flows from sample base
-// into a parameter-base node passes through batch_sum. Integer and boolean values have no cotangent.
+// `wrt` may be any nodes: each counts as independent of what it was made of. Integer and boolean values have
+// no cotangent. At ties, max and min (elementwise and over axes) split the cotangent equally.
 std::vector<Ref> vjp(Graph& g, const std::vector<Ref>& outputs, const std::vector<Ref>& cotangents,
-                     const std::vector<Ref>& wrt, Refusal* refusal);
+                     const std::vector<Ref>& wrt, Refusal* refusal, Over over = Over::batch);
 
 // Tangents of `outputs`, given tangents of `wrt`.
 std::vector<Ref> jvp(Graph& g, const std::vector<Ref>& outputs, const std::vector<Ref>& wrt,
                      const std::vector<Ref>& tangents, Refusal* refusal);
 
+// The derivatives below are of one sample's value.
+
 // ∂e/∂x, shape: e's then x's.
 Ref jacobian(Graph& g, Ref e, Ref x, Refusal* refusal);
 // Σ_i ∂e_i/∂x_i for e and x of one shape (any rank).
 Ref divergence(Graph& g, Ref e, Ref x, Refusal* refusal);
-// The gradient of a scalar, summed over nothing: grad(e, x).
+// The gradient of a scalar: grad(e, x).
 Ref gradient(Graph& g, Ref e, Ref x, Refusal* refusal);
 
 }  // namespace nodec::derive

@@ -1,0 +1,110 @@
+// Reverse mode: cotangents of outputs -> cotangents of what they are made of.
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "compiler/derive/pass.hpp"
+#include "compiler/derive/rules.hpp"
+#include "compiler/graph/op.hpp"
+
+namespace nodec::derive {
+namespace {
+
+using namespace graph;
+
+// What has flowed into a value so far, apart by where the batch is still to be summed.
+struct Sum {
+  Ref direct = nullptr, per_sample = nullptr;
+
+  void add(Graph& g, Ref contribution, bool sums_batch) {
+    Ref& sum = sums_batch ? per_sample : direct;
+    sum = sum ? graph::add(g, sum, contribution) : contribution;
+  }
+  Ref total(Graph& g) const {
+    if (!per_sample) return direct;
+    const Ref summed = g.batch_sum(per_sample);
+    return direct ? graph::add(g, direct, summed) : summed;
+  }
+};
+
+struct Cotangent {
+  std::vector<Sum> parts;  // one, or a tuple's
+  bool gated = false;
+};
+
+}  // namespace
+
+std::vector<Ref> active_nodes(const std::vector<Ref>& outputs, const std::vector<Ref>& wrt) {
+  const std::unordered_set<Ref> independent(wrt.begin(), wrt.end());
+  std::unordered_set<Ref> active;
+  std::vector<Ref> result;
+  for (Ref node : postorder(outputs)) {
+    bool depends = independent.count(node) > 0;
+    if (node->type.element != Element::integer && node->type.element != Element::boolean)
+      for (Ref operand : node->operands) depends = depends || active.count(operand) > 0;
+    if (!depends) continue;
+    active.insert(node);
+    result.push_back(node);
+  }
+  return result;
+}
+
+std::vector<Ref> sweep_back(Directions& d, const std::vector<Ref>& outputs,
+                            const std::vector<Ref>& cotangents, const std::vector<Ref>& wrt, Refusal& refusal,
+                            Over over) {
+  const std::vector<Ref> order = active_nodes(outputs, wrt);
+  const std::unordered_set<Ref> active(order.begin(), order.end()), independent(wrt.begin(), wrt.end());
+  std::unordered_map<Ref, Cotangent> flowed;
+  const auto into = [&](Ref node) -> Cotangent& {
+    Cotangent& cotangent = flowed[node];
+    cotangent.parts.resize(std::max<size_t>(1, node->parts.size()));
+    return cotangent;
+  };
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (active.count(outputs[i]) && !vanishes(cotangents[i]))
+      into(outputs[i]).parts[0].add(d.g, cotangents[i], false);
+
+  std::unordered_map<Ref, Ref> found;
+  for (auto at = order.rbegin(); at != order.rend() && !refusal; ++at) {
+    const Ref node = *at;
+    const auto entry = flowed.find(node);
+    if (entry == flowed.end()) continue;
+    std::vector<Ref> totals;
+    for (const Sum& sum : entry->second.parts) totals.push_back(sum.total(d.g));
+    if (independent.count(node)) {
+      found[node] = totals[0];
+      continue;
+    }
+    const bool branches = node->is(Kind::map) && node->as<Map>().op->name == std::string_view("where");
+    const bool gated = entry->second.gated || branches;
+    const auto give = [&](size_t i, Ref contribution, int part) {
+      if (vanishes(contribution)) return;
+      const Ref operand = node->operands[i];
+      const bool sums_batch =
+          over == Over::batch && node->base == Base::sample && operand->base != Base::sample;
+      Cotangent& cotangent = into(operand);
+      cotangent.parts[static_cast<size_t>(part)].add(d.g, contribution, sums_batch);
+      cotangent.gated = cotangent.gated || gated;
+    };
+    Pull pull{d, *node, totals, gated, [&](Ref operand) { return active.count(operand) > 0; }, give, refusal};
+    if (const Rule* rule = find_rule(node->kind)) rule->pull(pull);
+  }
+  std::vector<Ref> results;
+  for (Ref x : wrt) results.push_back(found.count(x) ? found.at(x) : nullptr);
+  return results;
+}
+
+std::vector<Ref> vjp(Graph& g, const std::vector<Ref>& outputs, const std::vector<Ref>& cotangents,
+                     const std::vector<Ref>& wrt, Refusal* refusal, Over over) {
+  Directions one(g, {});
+  std::vector<Ref> results = sweep_back(one, outputs, cotangents, wrt, *refusal, over);
+  for (size_t i = 0; i < wrt.size(); ++i)
+    if (!results[i]) results[i] = zeros(g, wrt[i]->type);
+  return results;
+}
+
+Ref gradient(Graph& g, Ref e, Ref x, Refusal* refusal) {
+  return vjp(g, {e}, {g.constant(1.0)}, {x}, refusal, Over::sample)[0];
+}
+
+}  // namespace nodec::derive
