@@ -21,12 +21,12 @@ struct Arguments {
   std::optional<double> rtol, atol;
   uint64_t seed = 0;
   int threads = 0;
-  int64_t samples = 1;
+  int64_t samples = 0;
   std::vector<std::string> definitions;
   bool json = false, quiet = false, time_passes = false;
   // data and weights
-  std::vector<std::string> data, columns;
-  std::string weights, out;
+  std::string data, weights, out;
+  std::vector<std::string> columns;
   // compile
   std::string emit, emit_after;
   // solve
@@ -72,7 +72,7 @@ std::optional<Model> load_model(const Arguments& arguments);
 std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model);
 std::optional<Dataset> load_data(const Arguments& arguments, const Model& model);
 // Writes --out if given; false after printing an error.
-bool write_out(const Arguments& arguments, const Arrays& arrays);
+bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis = false);
 
 void print(const std::vector<Diagnostic>& diagnostics, const Arguments& arguments);
 void usage_error(const std::string& text);

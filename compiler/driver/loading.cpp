@@ -79,7 +79,7 @@ std::optional<Model> load_model(const Arguments& arguments) {
 
 std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model) {
   if (arguments.weights.empty()) return model.initial_weights();
-  Result<Arrays> arrays = read_arrays({arguments.weights}, {});
+  Result<Arrays> arrays = read_arrays(arguments.weights);
   print(arrays.diagnostics(), arguments);
   if (!arrays) return {};
   Result<Arrays> weights = model.check_weights(*arrays);
@@ -89,18 +89,15 @@ std::optional<Arrays> load_weights(const Arguments& arguments, const Model& mode
 }
 
 std::optional<Dataset> load_data(const Arguments& arguments, const Model& model) {
-  Result<Arrays> arrays = read_arrays(arguments.data, arguments.columns);
-  print(arrays.diagnostics(), arguments);
-  if (!arrays) return {};
-  Result<Dataset> data = model.bind(*arrays, arguments.samples);
+  Result<Dataset> data = model.read(arguments.data, arguments.columns, arguments.samples);
   print(data.diagnostics(), arguments);
   if (!data) return {};
   return *data;
 }
 
-bool write_out(const Arguments& arguments, const Arrays& arrays) {
+bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis) {
   if (arguments.out.empty()) return true;
-  const std::optional<Diagnostic> problem = write_arrays(arguments.out, arrays);
+  const std::optional<Diagnostic> problem = write_arrays(arguments.out, arrays, sample_axis);
   if (problem) print({*problem}, arguments);
   return !problem;
 }

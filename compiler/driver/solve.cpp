@@ -100,7 +100,7 @@ int solve(const Arguments& arguments) {
   values["t"] = t;
   const std::optional<Arrays> weights = load_weights(arguments, *model);
   if (!weights) return 1;
-  Result<Dataset> data = model->bind(values, 1);
+  Result<Dataset> data = model->bind(values);
   print(data.diagnostics(), arguments);
   if (!data) return 1;
   const Result<Evaluation> result = model->evaluate(*data, *weights);

@@ -9,7 +9,7 @@ namespace {
 void no_options(CLI::App&, Arguments&) {}
 
 void data_options(CLI::App& app, Arguments& a) {
-  app.add_option("--data", a.data, "data: .npz, .npy, .safetensors or .csv; may be repeated")->type_name("FILE");
+  app.add_option("--data", a.data, "data: .npz, .npy, .safetensors or .csv")->type_name("FILE");
   app.add_option("--columns", a.columns, "which CSV columns make an array: y=hare,lynx; may be repeated")
       ->type_name("NAME=A,B")
       ->delimiter('\0');

@@ -36,17 +36,17 @@ class Problem {
   Arrays& weights() { return weights_; }
   const Model& model() const { return model_; }
 
-  Dataset bind(const Arrays& data, int64_t samples = 1) const {
+  Dataset bind(const Arrays& data, int64_t samples = 0) const {
     Result<Dataset> bound = model_.bind(data, samples);
     REQUIRE_MESSAGE(static_cast<bool>(bound), words(bound.diagnostics()));
     return *bound;
   }
-  Evaluation evaluate(const Arrays& data = {}, int64_t samples = 1) const {
+  Evaluation evaluate(const Arrays& data = {}, int64_t samples = 0) const {
     Result<Evaluation> result = model_.evaluate(bind(data, samples), weights_);
     REQUIRE_MESSAGE(static_cast<bool>(result), words(result.diagnostics()));
     return *result;
   }
-  Gradient gradient(const Arrays& data = {}, int64_t samples = 1) const {
+  Gradient gradient(const Arrays& data = {}, int64_t samples = 0) const {
     Result<Gradient> result = model_.gradient(bind(data, samples), weights_);
     REQUIRE_MESSAGE(static_cast<bool>(result), words(result.diagnostics()));
     return *result;

@@ -2,7 +2,7 @@
 //
 //   auto program = nodec::Program::from_file("spiral.node");
 //   auto model = program.model("fit");
-//   auto data = model->bind(nodec::read_arrays({"spiral.npz"}, {}));
+//   auto data = model->read("spiral.npz");
 //   auto gradient = model->gradient(*data, model->initial_weights());
 //
 // Programs and models are handles to immutable state: cheap to copy, safe to use from many threads. Machine code is made
@@ -149,8 +149,10 @@ class Model {
   // Every parameter from `weights`: a missing one is an error, an extra one a warning.
   Result<Arrays> check_weights(const Arrays& weights) const;
   // `arrays` holds one array for each datum, with a leading sample axis or without (then shared by all samples).
-  // A model without data is drawn `samples` times.
-  Result<Dataset> bind(const Arrays& arrays, int64_t samples = 1) const;
+  // `samples`: how many to draw when no array has a sample axis; 0: one, and results have no sample axis either.
+  Result<Dataset> bind(const Arrays& arrays, int64_t samples = 0) const;
+  // The same from a file: .npz .npy .safetensors .csv; `columns` maps CSV columns to arrays ("y=hare,lynx"). "" binds nothing.
+  Result<Dataset> read(const std::string& file, const std::vector<std::string>& columns = {}, int64_t samples = 0) const;
 
   Result<CompileReport> compile(const std::vector<std::string>& shared_data = {}) const;
   // Text of a stage: graph adjoint tile llvm asm.
@@ -186,9 +188,9 @@ class Program {
   std::shared_ptr<const State> state;
 };
 
-// Files: .npz .npy .safetensors .csv; `columns` maps CSV columns to names ("y=hare,lynx").
-Result<Arrays> read_arrays(const std::vector<std::string>& files, const std::vector<std::string>& columns);
+// Files of arrays: .npz .npy .safetensors.
+Result<Arrays> read_arrays(const std::string& file);
 // Atomic; the format follows the extension. Returns what went wrong, or nothing.
-std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays);
+std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis = false);
 
 }  // namespace nodec

@@ -1,0 +1,137 @@
+// Files and arrays -> data bound to a model.
+#include "compiler/embed/data.hpp"
+
+#include <algorithm>
+
+#include "runtime/formats.hpp"
+
+namespace nodec {
+namespace {
+
+runtime::Extent convert(const graph::Extent& extent) {
+  std::vector<runtime::Extent::Term> terms;
+  for (const auto& [monomial, coefficient] : extent.terms()) terms.push_back({coefficient, monomial});
+  return runtime::Extent(std::move(terms));
+}
+
+// Data that a solve of the model takes its times from, whole or in part: they must be in order.
+std::set<std::string> time_arrays(const semantics::Model& model) {
+  std::set<std::string> names;
+  for (const semantics::SolveUse& use : model.solves) {
+    graph::Ref ts = use.node->operands[use.node->as<graph::SolveInfo>().ts_operand()];
+    while (ts->is(graph::Kind::view) || ts->is(graph::Kind::reshape)) ts = ts->operands[0];
+    if (ts->is(graph::Kind::data) && ts->type.rank() == 1) names.insert(ts->as<graph::Leaf>().name);
+  }
+  return names;
+}
+
+std::vector<runtime::Declared> declarations(const semantics::Model& model) {
+  const std::set<std::string> times = time_arrays(model);
+  std::vector<runtime::Declared> list;
+  for (const semantics::DataDecl& d : model.data) {
+    runtime::Declared out;
+    out.name = d.name;
+    for (const graph::Extent& e : d.type.shape) out.shape.push_back(convert(e));
+    out.integer = d.type.element == graph::Element::integer;
+    if (d.bounds) out.bounds = {convert(d.bounds->first), convert(d.bounds->second)};
+    out.monotone = times.count(d.name) > 0;
+    list.push_back(std::move(out));
+  }
+  return list;
+}
+
+Diagnostic convert(const runtime::Error& e, Severity severity) {
+  Diagnostic d = embed::plain(severity, std::string(runtime::problem(e.id).id), e.text);
+  d.file = e.file;
+  d.line = static_cast<int>(e.line);
+  const char* word = severity == Severity::warning ? "warning: " : "error: ";
+  d.rendered = (e.file.empty() ? "nodec: " : e.file + ":" + (e.line > 0 ? std::to_string(e.line) + ":" : "") + " ") + word + e.text + "\n";
+  return d;
+}
+
+Result<Dataset> bind_file(const Model::State& model, const runtime::DataFile& file,
+                          const std::vector<std::string>& columns, int64_t samples) {
+  runtime::BindOptions options;
+  options.double_precision = model.program->options.precision == Precision::f64;
+  options.lengths = model.model.lengths;
+  if (!columns.empty()) {
+    runtime::Result<runtime::ColumnMap> map = runtime::parse_columns(columns);
+    if (!map) return Result<Dataset>::failed(embed::convert(map.errors()), Outcome::wrong_usage);
+    options.columns = std::move(*map);
+  }
+  runtime::Result<runtime::Binding> bound = runtime::bind(file, declarations(model.model), options);
+  if (!bound) return Result<Dataset>::failed(embed::convert(bound.errors()));
+  auto state = std::make_shared<Dataset::State>();
+  state->binding = std::move(*bound);
+  state->sample_axis = state->binding.samples > 0 || samples > 0;
+  state->samples = state->binding.samples > 0 ? state->binding.samples : std::max<int64_t>(samples, 1);
+  for (const runtime::BoundArray& a : state->binding.arrays)
+    if (a.shared) state->shared.insert(a.name);
+  return Result<Dataset>(Dataset{state}, embed::convert(state->binding.warnings, Severity::warning));
+}
+
+}  // namespace
+
+namespace embed {
+
+std::vector<Diagnostic> convert(const runtime::Errors& errors, Severity severity) {
+  std::vector<Diagnostic> list;
+  for (const runtime::Error& e : errors) list.push_back(nodec::convert(e, severity));
+  return list;
+}
+
+runtime::Arrays to_runtime(const Arrays& arrays) {
+  runtime::Arrays out;
+  for (const auto& [name, array] : arrays)
+    out.add(name, runtime::Array::of(array.shape, std::span<const double>(array.values)));
+  return out;
+}
+
+Arrays from_runtime(const runtime::Arrays& arrays) {
+  Arrays out;
+  for (const runtime::Arrays::Item& item : arrays.items()) {
+    Array& a = out[item.name];
+    a.shape = item.array.shape;
+    a.values.resize(static_cast<size_t>(item.array.size()));
+    for (size_t i = 0; i < a.values.size(); ++i) a.values[i] = item.array.real(static_cast<int64_t>(i));
+  }
+  return out;
+}
+
+}  // namespace embed
+
+int64_t Dataset::samples() const { return state->samples; }
+bool Dataset::has_sample_axis() const { return state->sample_axis; }
+
+Result<Dataset> Model::bind(const Arrays& arrays, int64_t samples) const {
+  return bind_file(*state, {"", embed::to_runtime(arrays)}, {}, samples);
+}
+
+Result<Dataset> Model::read(const std::string& file, const std::vector<std::string>& columns, int64_t samples) const {
+  if (file.empty()) {
+    if (!state->model.data.empty()) {
+      std::string names;
+      for (const semantics::DataDecl& d : state->model.data) names += (names.empty() ? "" : ", ") + d.name;
+      return Result<Dataset>::failed({embed::plain(
+          Severity::error, "no_data", "model " + state->model.name + " reads data (" + names + "); give a file with --data")});
+    }
+    return bind_file(*state, {"", runtime::Arrays{}}, {}, samples);
+  }
+  runtime::Result<runtime::DataFile> data = runtime::read_data(file);
+  if (!data) return Result<Dataset>::failed(embed::convert(data.errors()));
+  return bind_file(*state, *data, columns, samples);
+}
+
+Result<Arrays> read_arrays(const std::string& file) {
+  runtime::Result<runtime::Arrays> arrays = runtime::read_arrays(file);
+  if (!arrays) return Result<Arrays>::failed(embed::convert(arrays.errors()));
+  return embed::from_runtime(*arrays);
+}
+
+std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis) {
+  const runtime::Result<runtime::Done> done = runtime::write_arrays(file, embed::to_runtime(arrays), sample_axis);
+  if (done) return {};
+  return embed::convert(done.errors()).front();
+}
+
+}  // namespace nodec

@@ -1,0 +1,27 @@
+// Data of the public interface and the runtime's.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "compiler/embed/state.hpp"
+#include "runtime/binding.hpp"
+
+namespace nodec {
+
+struct Dataset::State {
+  runtime::Binding binding;
+  std::set<std::string> shared;  // arrays without a sample axis
+  int64_t samples = 1;
+  bool sample_axis = false;
+};
+
+namespace embed {
+
+std::vector<Diagnostic> convert(const runtime::Errors& errors, Severity severity = Severity::error);
+runtime::Arrays to_runtime(const Arrays& arrays);
+Arrays from_runtime(const runtime::Arrays& arrays);
+
+}  // namespace embed
+}  // namespace nodec
