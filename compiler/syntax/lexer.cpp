@@ -125,6 +125,9 @@ std::vector<Word> scan(std::string_view text, Problems& problems, bool& readable
   int open = 0;
   while (const std::optional<Word> word = scanner.next()) {
     switch (word->type) {
+      case Lexer::NEWLINE:
+        if (!words.empty() && words.back().type == Lexer::NEWLINE) continue;
+        break;
       case Lexer::UNKNOWN: {
         const char32_t c = source::code_point_at(text, word->begin).value;
         // A run of them is one mistake.
@@ -203,11 +206,14 @@ class Layout {
   std::vector<Token> run(bool& readable) {
     out_.reserve(words_.size() + 2);
     for (size_t i = 0; i < words_.size() && !too_deep_ && !problems_.too_many(); ++i) take(i);
+    if (too_deep_) {
+      readable = false;
+      return {};
+    }
     const auto end = static_cast<uint32_t>(text_.size());
     close_down_to(0, end, end, "the end of the file");
     separate();
     emit({-1, out_.empty() ? end : out_.back().end, out_.empty() ? end : out_.back().end});
-    readable = readable && !too_deep_;
     return std::move(out_);
   }
 
@@ -271,8 +277,7 @@ class Layout {
   }
 
   void end_of_line(size_t i) {
-    size_t next = i;
-    while (next < words_.size() && words_[next].type == Lexer::NEWLINE) ++next;
+    const size_t next = i + 1;  // the scanner keeps one of several newlines
     const bool new_statement = begins_statement(next);
     if (!in_block()) {
       if (!new_statement) return;
@@ -294,9 +299,14 @@ class Layout {
     if (is_one_of<Lexer::LET, Lexer::PARAM, Lexer::CONST, Lexer::FN, Lexer::RETURN>(first)) return true;
     if (first == Lexer::TRAIN && second == Lexer::LEFT_BRACE) return true;
     const bool keyword = first >= Lexer::USE && first <= Lexer::EVENT;
-    if (keyword && is_word(second)) return true;
-    if (!in_block() || !is_word(first)) return false;
-    // `z' = …`; in parentheses this may be an argument.
+    if (keyword &&
+        (is_word(second) ||
+         is_one_of<Lexer::NUMBER, Lexer::STRING, Lexer::SOLVE, Lexer::FOLD, Lexer::SCAN>(second))) {
+      return true;
+    }
+    // `z' = …`, unless it is an argument.
+    if (!is_word(first) || (!in_block() && is_one_of<Lexer::LEFT_PAREN, Lexer::COMMA>(last_type())))
+      return false;
     while (type(i + 1) == Lexer::PRIME) ++i;
     return type(i + 1) == Lexer::ASSIGN;
   }
@@ -339,7 +349,11 @@ class Layout {
     }
     const std::string sign = "'" + std::string(text_.substr(word.begin, word.end - word.begin)) + "'";
     if (level == 0 || open_[level - 1].word.type != opener) {
-      problems_.syntax(word.begin, word.end, "unmatched " + sign);
+      if (in_block()) {
+        problems_.syntax(word.begin, word.end, "unmatched " + sign);
+      } else {
+        close_down_to(open_.size() - 1, word.begin, word.end, sign);  // it stands for the right one
+      }
       return;
     }
     close_down_to(level, word.begin, word.end, sign);

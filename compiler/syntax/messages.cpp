@@ -75,6 +75,8 @@ std::string expectation(const Parser& parser, const Set& set, size_t rule) {
                                  type == Parser::OR || type == Parser::LEFT_PAREN || type == Parser::DOT ||
                                  type == Parser::LEFT_BRACKET || type == Parser::PRIME)) {
       continue;
+    } else if (type == Parser::PRIME) {
+      if (set.size() == 1) words.push_back("\"'\"");
     } else {
       if (in_list && set.size() == 1 && (type == Parser::RIGHT_PAREN || type == Parser::RIGHT_BRACKET)) {
         words.push_back("','");
@@ -106,13 +108,19 @@ const antlr4::ParserRuleContext* statement_around(antlr4::RuleContext* context) 
 }
 
 // What to write instead, where the mistake is a common one.
-std::string way_out(const Token& token, const Token* before, const Token* after) {
+std::string way_out(const Token& token, const std::vector<Token>& tokens) {
+  const Token* before = token.index > 0 ? &tokens[token.index - 1] : nullptr;
+  const Token* after = token.type >= 0 ? &tokens[token.index + 1] : nullptr;
+  // `1.` and `.5`
+  if (before && before->type == Parser::DOT && before->index > 0) {
+    const Token& number = tokens[before->index - 1];
+    if (number.type == Parser::NUMBER && number.end == before->begin) {
+      return "a decimal point has digits on both sides";
+    }
+  }
   if (before && before->end == token.begin) {
     if (before->type == Parser::NUMBER && is_word(token.type)) {
       return "a product is written '" + before->getText() + " * " + token.getText() + "'";
-    }
-    if (before->type == Parser::NUMBER && token.type == Parser::DOT) {
-      return "a decimal point has digits on both sides";
     }
     if (before->type == Parser::STAR && token.type == Parser::STAR) return "a power is written 'x^n'";
     if (before->type == Parser::DOT && token.type == Parser::NUMBER) {
@@ -178,8 +186,13 @@ void explain(Parser& parser, const antlr4::RecognitionException& failure, const 
   } else {
     text = "expected " + wanted + " before " + described(*token, tokens);
   }
-  auto& problem = problems.syntax(token->begin, token->end, std::move(text));
-  if (std::string words = way_out(*token, before, after); !words.empty()) {
+  // A separator that stands for '}' has no place of its own.
+  const bool at_brace = token->begin == token->end && described(*token, tokens) == "'}'";
+  const Token& place = at_brace ? *after : *token;
+  auto& problem = problems.syntax(place.begin, place.end, std::move(text));
+  if (wanted == "a type")
+    problem.note(problem.span, "the types are 'real' and 'int', with a shape in brackets");
+  if (std::string words = way_out(*token, tokens); !words.empty()) {
     problem.note(problem.span, std::move(words));
   }
 }
