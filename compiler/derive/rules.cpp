@@ -27,6 +27,12 @@ Ref derivative(Directions& d, const Node& node, size_t i, Refusal& refusal) {
 
 bool is_where(const Node& node) { return node.as<Map>().op->name == "where"; }
 
+// Whether a cotangent of 0 is sure to stay 0: the registry knows where an op's derivative leaves the reals.
+bool derivative_finite(Directions& d, const Node& node) {
+  return !node.as<Map>().op->singular &&
+         std::all_of(node.operands.begin(), node.operands.end(), [&](Ref x) { return d.finite(x); });
+}
+
 void pull_map(Pull& p) {
   if (is_where(p.node)) {
     const Ref condition = p.node.operands[0];
@@ -34,10 +40,11 @@ void pull_map(Pull& p) {
     if (p.wants(2)) p.give(2, p.d.select(condition, nullptr, p.cotangent()), 0);
     return;
   }
+  const bool gated = p.gated && !derivative_finite(p.d, p.node);
   for (size_t i = 0; i < p.node.operands.size(); ++i) {
     if (!p.wants(i)) continue;
     const Ref local = derivative(p.d, p.node, i, p.refusal);
-    if (!vanishes(local)) p.give(i, p.d.times(p.cotangent(), local, p.gated), 0);
+    if (!vanishes(local)) p.give(i, p.d.times(p.cotangent(), local, gated), 0);
   }
 }
 

@@ -1,0 +1,320 @@
+// Random expressions: reverse against forward mode, and both against finite differences of the evaluator.
+#include <algorithm>
+
+#include "compiler/derive/derive.hpp"
+#include "tests/unit/solve_fixtures.hpp"
+
+using namespace nodec::testing;
+using namespace nodec::derive;
+
+namespace {
+
+using Engine = std::mt19937_64;
+
+// An expression of every family of nodes over a few leaves, some extents 0, 1 or a length.
+class Generator {
+ public:
+  Generator(Graph& g, uint64_t seed) : g_(g), engine_(seed) {
+    sample_.lengths["T"] = static_cast<int64_t>(pick(4));
+    for (int i = 0; i < 4; ++i) {
+      Type type;
+      for (size_t axis = pick(4); axis > 0; --axis) type.shape.push_back(extent());
+      const std::string name = "p" + std::to_string(i);
+      leaf(name, type);
+    }
+    for (int i = 0; i < 12; ++i) grow();
+  }
+
+  std::vector<Ref> leaves;
+  Environment sample_;
+
+  Ref result() const { return nodes_.back(); }
+
+ private:
+  size_t pick(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(engine_); }
+  Ref any() { return nodes_[nodes_.size() - 1 - std::min(pick(6), nodes_.size() - 1)]; }
+  Extent extent() {
+    switch (pick(8)) {
+      case 0:
+        return 1;
+      case 1:
+        return Extent::length("T");
+      case 2:
+        return pick(3) == 0 ? 0 : 4;
+      default:
+        return 2 + static_cast<int64_t>(pick(2));
+    }
+  }
+  void leaf(const std::string& name, const Type& type) {
+    Tensor value{{}, {}};
+    int64_t size = 1;
+    for (const Extent& e : type.shape) {
+      value.shape.push_back(e.evaluate(sample_.lengths));
+      size *= value.shape.back();
+    }
+    std::normal_distribution<double> normal;
+    for (int64_t i = 0; i < size; ++i) value.values.push_back(normal(engine_));
+    leaves.push_back(g_.parameter(name, type));
+    sample_.parameters[name] = value;
+    nodes_.push_back(leaves.back());
+  }
+
+  Ref positive(Ref x) { return add(g_, apply(g_, "softplus", {x}), g_.constant(0.3)); }
+
+  Ref unary(Ref x) {
+    static const char* const names[] = {"sin", "cos",      "tanh", "sigmoid", "softplus", "relu",
+                                        "elu", "abs",      "atan", "erf",     "exp",      "sinh",
+                                        "neg", "softplus", "log",  "sqrt",    "lgamma",   "log1p"};
+    const std::string name = names[pick(std::size(names))];
+    if (name == "exp" || name == "sinh") return apply(g_, name, {apply(g_, "tanh", {x})});
+    if (name == "log" || name == "sqrt" || name == "lgamma" || name == "log1p")
+      return apply(g_, name, {positive(x)});
+    return apply(g_, name, {x});
+  }
+
+  Ref binary(Ref a, Ref b) {
+    switch (pick(8)) {
+      case 0:
+        return add(g_, a, b);
+      case 1:
+        return sub(g_, a, b);
+      case 2:
+        return mul(g_, a, b);
+      case 3:
+        return div(g_, a, positive(b));
+      case 4:
+        return apply(g_, "max", {a, b});
+      case 5:
+        return apply(g_, "atan2", {a, positive(b)});
+      case 6:
+        return apply(g_, "pow", {positive(a), apply(g_, "tanh", {b})});
+      default: {
+        std::vector<Extent> shape;
+        broadcast_shapes(a->type.shape, b->type.shape, shape);
+        const Ref x = broadcast(g_, a, shape), y = broadcast(g_, b, shape);
+        return where(g_, apply(g_, "less", {x, y}), mul(g_, x, x), apply(g_, "sin", {y}));
+      }
+    }
+  }
+
+  // Labels drawn for each axis from those of equal extent, or a new one.
+  Ref contraction(Ref a, Ref b) {
+    std::vector<std::pair<char, Extent>> labels;
+    std::vector<std::string> words;
+    for (Ref x : {a, b}) {
+      std::string word;
+      for (const Extent& e : x->type.shape) {
+        std::vector<char> fitting;
+        for (const auto& [label, size] : labels)
+          if (size == e) fitting.push_back(label);
+        if (fitting.empty() || pick(4) == 0) {
+          fitting = {static_cast<char>('a' + labels.size())};
+          labels.emplace_back(fitting[0], e);
+        }
+        word += fitting[pick(fitting.size())];
+      }
+      words.push_back(word);
+    }
+    std::string result;
+    for (const auto& [label, size] : labels)
+      if (pick(2) && result.size() < 3) result += label;
+    std::shuffle(result.begin(), result.end(), engine_);
+    return g_.contract(words, result, {a, b});
+  }
+
+  Ref index_map(Ref x) {
+    const int rank = x->type.rank();
+    if (rank == 0) return expand(g_, x, {}, {extent()});
+    const int axis = static_cast<int>(pick(static_cast<size_t>(rank)));
+    const Extent& size = x->type.shape[static_cast<size_t>(axis)];
+    switch (pick(6)) {
+      case 0:
+        return pad(g_, x, axis, 1, static_cast<int64_t>(pick(2)));
+      case 1:
+        return size.is_constant() && size.value() > 1 ? slice(g_, x, axis, 1, size - 1) : x;
+      case 2: {
+        std::vector<int> order;
+        for (int i = 0; i < rank; ++i) order.push_back(i);
+        std::shuffle(order.begin(), order.end(), engine_);
+        return transpose(g_, x, order);
+      }
+      case 3:
+        return g_.reshape(x, {x->type.size()});
+      case 4: {  // every second element, backwards, and one that is outside
+        View view;
+        for (int i = 0; i < rank; ++i) view.axes.push_back({0, {{i, 1}}, 0});
+        view.axes[static_cast<size_t>(axis)] = {size, {{axis, -2}}, 0};
+        view.fill = true;
+        return g_.view(x, view, x->type.shape);
+      }
+      default: {  // rows by computed indices
+        if (rank != 1 || !size.is_constant() || size.value() == 0) return x;
+        const Ref index = apply(g_, "modulo",
+                                {mul(g_, to_real(g_, g_.iota(4)), g_.constant(3.0)),
+                                 g_.constant(static_cast<double>(size.value()))});
+        const Ref whole = apply(g_, "to_integer", {index});
+        return pick(2) ? g_.gather(x, {whole})
+                       : g_.scatter_add(
+                             x,
+                             {apply(g_, "to_integer",
+                                    {apply(g_, "modulo", {to_real(g_, g_.iota(size)), g_.constant(2.0)})})},
+                             {3});
+      }
+    }
+  }
+
+  Ref reduction(Ref x) {
+    const int rank = x->type.rank();
+    if (rank == 0) return x;
+    std::vector<int> axes;
+    bool empty = false;
+    for (int i = 0; i < rank; ++i)
+      if (axes.empty() || pick(2)) {
+        axes.push_back(i);
+        empty = empty || x->type.shape[static_cast<size_t>(i)].evaluate(sample_.lengths) == 0;
+      }
+    static const Reduction kinds[] = {Reduction::max, Reduction::min, Reduction::prod};
+    const Reduction kind = kinds[pick(3)];
+    return empty && kind != Reduction::prod ? sum(g_, x, axes) : g_.reduce(x, kind, axes);
+  }
+
+  void grow() {
+    const Ref a = any(), b = any();
+    std::vector<Extent> shape;
+    Ref x = a;
+    switch (pick(6)) {
+      case 0:
+        x = unary(a);
+        break;
+      case 1:
+        x = broadcast_shapes(a->type.shape, b->type.shape, shape) ? binary(a, b) : unary(b);
+        break;
+      case 2:
+        x = contraction(a, b);
+        break;
+      case 3:
+        x = index_map(a);
+        break;
+      case 4:
+        x = reduction(a);
+        break;
+      default:
+        if (a->type.rank() > 0)
+          x = g_.concat({a, unary(a)}, static_cast<int>(pick(static_cast<size_t>(a->type.rank()))));
+    }
+    if (x->type.rank() > 4) x = sum(g_, x, {0, 1});
+    // Bounded, so that finite differences mean something.
+    nodes_.push_back(pick(3) ? x : apply(g_, "tanh", {x}));
+  }
+
+  Graph& g_;
+  Engine engine_;
+  std::vector<Ref> nodes_;
+};
+
+Tensor random_like(const Tensor& x, Engine& engine) {
+  Tensor result = x;
+  std::normal_distribution<double> normal;
+  for (double& value : result.values) value = normal(engine);
+  return result;
+}
+
+double inner(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  REQUIRE(a.shape == b.shape);
+  for (size_t i = 0; i < a.values.size(); ++i) sum += a.values[i] * b.values[i];
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("random expressions: reverse, forward, whole Jacobian and finite differences agree") {
+  int informative = 0;
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    INFO("seed " << seed);
+    Graph g;
+    Generator made(g, seed);
+    const Ref e = made.result();
+    Environment sample = made.sample_;
+    Engine engine(seed + 1000);
+
+    std::vector<Ref> tangents;
+    std::map<std::string, Tensor> direction;
+    for (size_t i = 0; i < made.leaves.size(); ++i) {
+      const std::string name = "v" + std::to_string(i), leaf = made.leaves[i]->as<Leaf>().name;
+      tangents.push_back(g.parameter(name, made.leaves[i]->type));
+      direction[leaf] = random_like(sample.parameters[leaf], engine);
+      sample.parameters[name] = direction[leaf];
+    }
+    const Tensor value = evaluate(e, sample);
+    const Tensor weights = random_like(value, engine);
+    const Ref cotangent = g.parameter("u", e->type);
+    sample.parameters["u"] = weights;
+
+    Refusal refusal;
+    const Ref tangent = jvp(g, {e}, made.leaves, tangents, &refusal)[0];
+    const std::vector<Ref> pulled = vjp(g, {e}, {cotangent}, made.leaves, &refusal);
+    REQUIRE_MESSAGE(!refusal, refusal.message);
+    CHECK(verify(g, std::vector<Output>{{"e", e}, {"tangent", tangent}, {"pulled", pulled[0]}}) == "");
+
+    const double forward = inner(weights, evaluate(tangent, sample));
+    double reverse = 0, whole = 0, size = 0;
+    for (size_t i = 0; i < made.leaves.size(); ++i) {
+      const std::string leaf = made.leaves[i]->as<Leaf>().name;
+      REQUIRE(pulled[i]->type == made.leaves[i]->type);
+      const Tensor bar = evaluate(pulled[i], sample);
+      reverse += inner(bar, direction[leaf]);
+      for (size_t k = 0; k < bar.values.size(); ++k)
+        size += std::abs(bar.values[k] * direction[leaf].values[k]);
+
+      const Ref matrix = jacobian(g, e, made.leaves[i], &refusal);
+      REQUIRE_MESSAGE(!refusal, refusal.message);
+      const Tensor dense = evaluate(matrix, sample);
+      const size_t rows = weights.values.size(), columns = direction[leaf].values.size();
+      REQUIRE(dense.values.size() == rows * columns);
+      for (size_t row = 0; row < rows; ++row)
+        for (size_t column = 0; column < columns; ++column)
+          whole +=
+              weights.values[row] * dense.values[row * columns + column] * direction[leaf].values[column];
+    }
+    const double differences = slope([&](double step) {
+      Environment moved = sample;
+      for (const auto& [name, v] : direction)
+        for (size_t k = 0; k < v.values.size(); ++k) moved.parameters[name].values[k] += step * v.values[k];
+      return inner(weights, evaluate(e, moved));
+    });
+    const double scale = std::max({size, std::abs(forward), 1e-3});
+    CHECK(std::abs(forward - reverse) <= 1e-12 * scale);
+    CHECK(std::abs(whole - reverse) <= 1e-12 * scale);
+    INFO(reverse << " against " << differences);
+    CHECK(std::abs(differences - reverse) <= 1e-6 * scale);
+    informative += size > 1e-6;
+  }
+  CHECK(informative > 200);
+}
+
+TEST_CASE("random square expressions: the divergence is the trace of the Jacobian") {
+  int informative = 0;
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    INFO("seed " << seed);
+    Graph g;
+    Generator made(g, seed);
+    const Ref x = made.leaves[0];
+    // Of x's shape: x · Σ e + sin x, and what e itself gives where it fits.
+    Ref e = add(g, mul(g, x, sum_all(g, made.result())), apply(g, "sin", {x}));
+    if (made.result()->type == x->type) e = add(g, e, made.result());
+    Refusal refusal;
+    const Ref matrix = jacobian(g, e, x, &refusal), trace = divergence(g, e, x, &refusal);
+    REQUIRE_MESSAGE(!refusal, refusal.message);
+    const Tensor dense = evaluate(matrix, made.sample_);
+    const size_t n = made.sample_.parameters["p0"].values.size();
+    double expected = 0, size = 1e-3;
+    for (size_t i = 0; i < n; ++i) {
+      expected += dense.values[i * n + i];
+      size += std::abs(dense.values[i * n + i]);
+    }
+    CHECK(std::abs(evaluate(trace, made.sample_).values[0] - expected) <= 1e-12 * size);
+    informative += size > 0.1;
+  }
+  CHECK(informative > 75);
+}

@@ -1,0 +1,191 @@
+#include "compiler/derive/derive.hpp"
+
+#include "tests/unit/solve_fixtures.hpp"
+
+using namespace nodec::testing;
+using namespace nodec::derive;
+
+namespace {
+
+Environment parameters(std::map<std::string, Tensor> values) {
+  Environment sample;
+  sample.parameters = std::move(values);
+  return sample;
+}
+
+Ref gradient_of(Graph& g, Ref e, Ref x) {
+  Refusal refusal;
+  const Ref result = gradient(g, e, x, &refusal);
+  REQUIRE_MESSAGE(!refusal, refusal.message);
+  return result;
+}
+
+std::string refused(Graph& g, Ref e, Ref x) {
+  Refusal refusal;
+  gradient(g, e, x, &refusal);
+  return refusal.message;
+}
+
+size_t count(Ref root, Kind kind) {
+  size_t found = 0;
+  for (Ref node : postorder(std::vector<Ref>{root})) found += node->is(kind);
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("what does not depend on a variable has a gradient of zero") {
+  Graph g;
+  const Ref x = g.parameter("x", real({3})), y = g.parameter("y", {});
+  const Ref z = gradient_of(g, y, x);
+  CHECK(z->is_splat(0));
+  CHECK(z->type == x->type);
+}
+
+TEST_CASE("the branch of where that is not taken contributes nothing, whatever its derivative is") {
+  Graph g;
+  const Ref x = g.parameter("x", real({3})), y = g.parameter("y", real({3}));
+  const Ref zero = g.constant(0.0, real({3}));
+  const Ref positive = apply(g, "less", {zero, x});
+  const Environment sample = parameters({{"x", vector_of({-1, 0, 4})}, {"y", vector_of({2, 2, 2})}});
+  check_close(
+      evaluate(gradient_of(g, sum_all(g, where(g, positive, apply(g, "sqrt", {x}), zero)), x), sample),
+      {0, 0, 0.25}, 1e-15);
+  const Ref quotient = where(g, positive, mul(g, div(g, g.constant(1.0), x), y), zero);
+  check_close(evaluate(gradient_of(g, sum_all(g, quotient), x), sample), {0, 0, -0.125}, 1e-15);
+  check_close(evaluate(gradient_of(g, sum_all(g, quotient), y), sample), {0, 0, 0.25}, 1e-15);
+  // A contraction with what is infinite where the branch is not taken.
+  const Ref kept = where(g, positive, div(g, g.constant(1.0), x), zero);
+  const Ref weighed =
+      where(g, apply(g, "less", {zero, y}), g.contract({"i", "i"}, "i", {apply(g, "log", {x}), y}), kept);
+  const Environment other = parameters({{"x", vector_of({1, 0, 4})}, {"y", vector_of({2, -2, 2})}});
+  check_close(evaluate(gradient_of(g, sum_all(g, weighed), y), other), {0, 0, std::log(4)}, 1e-15);
+}
+
+TEST_CASE("ties of max share the cotangent, over axes and elementwise") {
+  Graph g;
+  const Ref x = g.parameter("x", real({4})), a = g.parameter("a", {}), b = g.parameter("b", {});
+  const Environment sample =
+      parameters({{"x", vector_of({1, 3, 3, 2})}, {"a", Tensor::scalar(2)}, {"b", Tensor::scalar(2)}});
+  check_close(evaluate(gradient_of(g, g.reduce(x, Reduction::max, {0}), x), sample), {0, 0.5, 0.5, 0}, 0);
+  check_close(evaluate(gradient_of(g, apply(g, "max", {a, b}), a), sample), {0.5}, 0);
+}
+
+TEST_CASE("the derivative of a product is right where factors are zero") {
+  Graph g;
+  const Ref x = g.parameter("x", real({2, 3}));
+  const Ref e = sum_all(g, g.reduce(x, Reduction::prod, {1}));
+  const Environment sample = parameters({{"x", {{2, 3}, {2, 0, 5, 0, 0, 7}}}});
+  check_close(evaluate(gradient_of(g, e, x), sample), {0, 10, 0, 0, 0, 0}, 0);
+  const Ref columns = sum_all(g, g.reduce(x, Reduction::prod, {0}));
+  check_close(evaluate(gradient_of(g, columns, x), sample), {0, 0, 7, 2, 0, 5}, 0);
+}
+
+TEST_CASE("stop_gradient hides its operand, integers have no cotangent") {
+  Graph g;
+  const Ref x = g.parameter("x", {});
+  CHECK(gradient_of(g, apply(g, "stop_gradient", {mul(g, x, x)}), x)->is_splat(0));
+  CHECK(gradient_of(g, to_real(g, apply(g, "to_integer", {x})), x)->is_splat(0));
+}
+
+TEST_CASE("a variable counts as independent of what it was made of") {
+  Graph g;
+  const Ref x = g.parameter("x", {}), y = mul(g, x, x), e = mul(g, x, y);
+  const Environment sample = parameters({{"x", Tensor::scalar(3)}});
+  Refusal refusal;
+  const auto both = vjp(g, {e}, {g.constant(1.0)}, {x, y}, &refusal);
+  CHECK(evaluate(both[0], sample).values[0] == 9);
+  CHECK(evaluate(both[1], sample).values[0] == 3);
+}
+
+TEST_CASE("crossing from samples to parameters is a sum over the batch, once") {
+  Graph g;
+  const Ref w = g.parameter("w", {}), x = g.data("x", {}, false);
+  const Ref loss = add(g, apply(g, "sin", {mul(g, w, x)}), mul(g, w, w));
+  const Ref objective = div(g, g.batch_sum(loss), g.setting("batch"));
+  Refusal refusal;
+  const Ref w_bar = vjp(g, {objective}, {g.constant(1.0)}, {w}, &refusal)[0];
+  REQUIRE(!refusal);
+  CHECK(w_bar->base == Base::parameter);
+  std::vector<Environment> samples(3);
+  double expected = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    samples[i].parameters["w"] = Tensor::scalar(0.3);
+    const double value = 1.0 + static_cast<double>(i);
+    samples[i].data["x"] = Tensor::scalar(value);
+    expected += (value * std::cos(0.3 * value) + 2 * 0.3) / 3;
+  }
+  const std::vector<Ref> roots{w_bar};
+  CHECK(evaluate(roots, samples)[0][0].values[0] == doctest::Approx(expected).epsilon(1e-14));
+  // One sample's own derivative is not summed.
+  CHECK(gradient_of(g, loss, w)->base == Base::sample);
+}
+
+TEST_CASE("a pullback of a layer is the textbook's") {
+  Graph g;
+  const Ref z = g.parameter("z", real({2})), w1 = g.parameter("W1", real({50, 2})),
+            b1 = g.parameter("b1", real({50}));
+  const Ref w2 = g.parameter("W2", real({2, 50})), b2 = g.parameter("b2", real({2}));
+  const Ref kappa = g.parameter("k", real({2}));
+  const Ref cube = mul(g, mul(g, z, z), z);
+  const Ref e = add(g, matmul(g, w2, apply(g, "tanh", {add(g, matmul(g, w1, cube), b1)})), b2);
+  Refusal refusal;
+  const auto pulled = vjp(g, {e}, {kappa}, {z, w1, b1, w2, b2}, &refusal);
+  REQUIRE(!refusal);
+  CHECK(pulled[4] == kappa);
+  std::vector<Output> outputs{{"z", pulled[0]}, {"W1", pulled[1]}, {"b1", pulled[2]}, {"W2", pulled[3]}};
+  INFO(print(outputs));
+  // Forward: one contraction that the pullback reads (W1 z³). Backward: W2ᵀκ, W1ᵀ(…), two outer products.
+  size_t contractions = 0;
+  std::vector<Ref> roots(pulled);
+  for (Ref node : postorder(roots)) contractions += node->is(Kind::contract);
+  CHECK(contractions == 5);
+}
+
+TEST_CASE("the trace of a layered field is one product over its hidden units") {
+  Graph g;
+  const Ref z = g.variables({real({2})})[0];
+  const Ref w1 = g.parameter("W1", real({64, 2})), w2 = g.parameter("W2", real({64, 64})),
+            w3 = g.parameter("W3", real({2, 64}));
+  const auto hidden = [&](Ref w, Ref x) { return apply(g, "tanh", {matmul(g, w, x)}); };
+  Refusal refusal;
+  const Ref one = divergence(g, matmul(g, w3, hidden(w1, z)), z, &refusal);
+  REQUIRE(!refusal);
+  const Ref two = divergence(g, matmul(g, w3, hidden(w2, hidden(w1, z))), z, &refusal);
+  REQUIRE(!refusal);
+  // Per evaluation, only what follows from z: nothing with the axes of z is left in the trace itself.
+  int64_t largest = 0;
+  for (Ref node : postorder(std::vector<Ref>{one}))
+    if (!node->free.empty()) largest = std::max(largest, node->type.size().value());
+  CHECK(largest == 64);
+  size_t matrices = 0;
+  for (Ref node : postorder(std::vector<Ref>{two})) matrices += !node->free.empty() && node->type.rank() == 2;
+  INFO(print(std::vector<Output>{{"trace", two}}));
+  CHECK(matrices == 0);
+}
+
+TEST_CASE("jacobians do not grow with the number of elements") {
+  const auto nodes = [](int64_t d) {
+    Graph g;
+    const Ref z = g.parameter("z", real({d})), w = g.parameter("W", real({d, d}));
+    Refusal refusal;
+    const Ref e = g.concat({matmul(g, w, apply(g, "tanh", {z})), z}, 0);
+    return postorder(std::vector<Ref>{jacobian(g, e, z, &refusal)}).size();
+  };
+  CHECK(nodes(4) == nodes(400));
+}
+
+TEST_CASE("what has no derivative is refused by name") {
+  Graph g;
+  const Ref x = g.parameter("x", {});
+  CHECK(refused(g, apply(g, "digamma", {x}), x) ==
+        "derivative of digamma: the trigamma function is not provided");
+  const Field decay = [&](Ref, const std::vector<Ref>& z) -> std::vector<Ref> { return {neg(g, z[0])}; };
+  const Ref y = at(g, g.part(solve(g, decay, {x}, g.constant(0.0), g.constant({1}, real({1}))), 0), 0, 0);
+  Refusal refusal;
+  jvp(g, {y}, {x}, {g.constant(1.0)}, &refusal);
+  CHECK(refusal.message == "derivative of an expression that contains a solve, forward mode");
+  const Ref slope = gradient_of(g, y, x);
+  CHECK(count(slope, Kind::adjoint) == 1);
+  CHECK(refused(g, slope, x) == "second derivative through a solve: the derivative of its adjoint");
+}
