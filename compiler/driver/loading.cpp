@@ -78,7 +78,12 @@ std::optional<Model> load_model(const Arguments& arguments) {
 }
 
 std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model) {
-  if (arguments.weights.empty()) return model.initial_weights();
+  if (arguments.weights.empty()) {
+    Result<Arrays> initial = model.initial_weights();
+    print(initial.diagnostics(), arguments);
+    if (!initial) return {};
+    return *initial;
+  }
   Result<Arrays> arrays = read_arrays(arguments.weights);
   print(arrays.diagnostics(), arguments);
   if (!arrays) return {};

@@ -31,7 +31,9 @@ class Problem {
     Result<Model> found = program.model(model);
     REQUIRE_MESSAGE(static_cast<bool>(found), words(found.diagnostics()));
     model_ = *found;
-    weights_ = model_.initial_weights();
+    Result<Arrays> initial = model_.initial_weights();
+    REQUIRE_MESSAGE(static_cast<bool>(initial), words(initial.diagnostics()));
+    weights_ = *initial;
   }
   Arrays& weights() { return weights_; }
   const Model& model() const { return model_; }

@@ -3,7 +3,7 @@
 //   auto program = nodec::Program::from_file("spiral.node");
 //   auto model = program.model("fit");
 //   auto data = model->read("spiral.npz");
-//   auto gradient = model->gradient(*data, model->initial_weights());
+//   auto gradient = model->gradient(*data, *model->initial_weights());
 //
 // Programs and models are handles to immutable state: cheap to copy, safe to use from many threads. Machine code is made
 // when an operation first needs it and kept. Failures are values (Result); samples that fail are listed in the report.
@@ -144,8 +144,8 @@ class Model {
   std::vector<Description> data() const, parameters() const, outputs() const, metrics() const;
   bool has_loss() const;
 
-  // Initial parameters for Options::seed, by path.
-  Arrays initial_weights() const;
+  // Initial parameters for Options::seed, by path. An error when an initial value lies outside its parameter's interval.
+  Result<Arrays> initial_weights() const;
   // Every parameter from `weights`: a missing one is an error, an extra one a warning.
   Result<Arrays> check_weights(const Arrays& weights) const;
   // `arrays` holds one array for each datum, with a leading sample axis or without (then shared by all samples).

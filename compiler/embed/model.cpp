@@ -1,0 +1,151 @@
+// A model: what it declares, its parameters, and its machine code, made when first needed.
+#include "nodec/nodec.hpp"
+
+#include "compiler/embed/parameters.hpp"
+#include "compiler/graph/evaluate.hpp"
+#include "runtime/initialize.hpp"
+#include "runtime/weights.hpp"
+
+namespace nodec {
+namespace {
+
+Description describe(const std::string& name, const graph::Type& type) {
+  Description d{name, type.text(), {}};
+  for (const graph::Extent& e : type.shape) d.shape.push_back(e.is_constant() ? e.value() : -1);
+  return d;
+}
+
+runtime::InitialKind kind_of(semantics::Initializer::Kind kind) {
+  using From = semantics::Initializer::Kind;
+  using To = runtime::InitialKind;
+  switch (kind) {
+    case From::value: return To::value;
+    case From::normal: return To::normal;
+    case From::uniform: return To::uniform;
+    case From::glorot_uniform: return To::glorot_uniform;
+    case From::glorot_normal: return To::glorot_normal;
+    case From::kaiming_uniform: return To::kaiming_uniform;
+    case From::orthogonal: return To::orthogonal;
+  }
+  return To::value;
+}
+
+}  // namespace
+
+namespace embed {
+
+runtime::ParameterLayout parameter_layout(const semantics::Model& model) {
+  runtime::ParameterLayout layout;
+  int64_t offset = 0;
+  for (const semantics::ParameterDecl& p : model.parameters) {
+    runtime::Parameter out;
+    out.path = p.path;
+    for (const graph::Extent& e : p.type.shape) out.shape.push_back(e.value());
+    out.offset = offset;
+    for (const int64_t n : out.shape) out.size *= n;
+    if (p.interval) out.interval = {p.interval->lo, p.interval->hi};
+    offset += out.size;
+    layout.push_back(std::move(out));
+  }
+  return layout;
+}
+
+Result<std::vector<double>> parameter_values(const semantics::Model& model, const Arrays& weights) {
+  runtime::Result<runtime::Weights> loaded = runtime::load_weights("", to_runtime(weights), parameter_layout(model));
+  if (!loaded) return Result<std::vector<double>>::failed(convert(loaded.errors()));
+  return Result<std::vector<double>>(loaded->values, convert(loaded->warnings, Severity::warning));
+}
+
+Arrays parameter_arrays(const runtime::ParameterLayout& layout, const std::vector<double>& values) {
+  Arrays arrays;
+  for (const runtime::Parameter& p : layout)
+    arrays[p.path] = {p.shape, {values.begin() + p.offset, values.begin() + p.offset + p.size}};
+  return arrays;
+}
+
+}  // namespace embed
+
+const std::string& Model::name() const { return state->model.name; }
+bool Model::has_loss() const { return state->model.loss != nullptr; }
+
+std::vector<Description> Model::data() const {
+  std::vector<Description> list;
+  for (const semantics::DataDecl& d : state->model.data) list.push_back(describe(d.name, d.type));
+  return list;
+}
+std::vector<Description> Model::parameters() const {
+  std::vector<Description> list;
+  for (const semantics::ParameterDecl& p : state->model.parameters) list.push_back(describe(p.path, p.type));
+  return list;
+}
+std::vector<Description> Model::outputs() const {
+  std::vector<Description> list;
+  for (const graph::Output& o : state->model.outputs) list.push_back(describe(o.name, o.value->type));
+  return list;
+}
+std::vector<Description> Model::metrics() const {
+  std::vector<Description> list;
+  for (const graph::Output& o : state->model.metrics) list.push_back(describe(o.name, o.value->type));
+  return list;
+}
+
+Result<Arrays> Model::initial_weights() const {
+  const runtime::ParameterLayout layout = embed::parameter_layout(state->model);
+  std::vector<runtime::Initial> initials;
+  for (const semantics::ParameterDecl& p : state->model.parameters) {
+    runtime::Initial initial;
+    initial.kind = kind_of(p.initializer.kind);
+    initial.a = p.initializer.a;
+    initial.b = p.initializer.b;
+    if (p.initializer.kind == semantics::Initializer::Kind::value)
+      initial.values = graph::evaluate(p.initializer.value, {}).values;
+    initials.push_back(std::move(initial));
+  }
+  const runtime::Result<std::vector<double>> values =
+      runtime::initialize(layout, initials, state->program->options.seed);
+  if (!values) return Result<Arrays>::failed(embed::convert(values.errors()));
+  return embed::parameter_arrays(layout, *values);
+}
+
+Result<Arrays> Model::check_weights(const Arrays& weights) const {
+  Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
+  if (!values) return Result<Arrays>::failed(values.diagnostics());
+  return Result<Arrays>(embed::parameter_arrays(embed::parameter_layout(state->model), *values), values.diagnostics());
+}
+
+std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std::string>& shared,
+                                                             std::vector<Diagnostic>& diagnostics) const {
+  std::shared_ptr<Variant>& slot = variants[shared];
+  if (slot) return slot;
+  auto made = std::make_shared<Variant>();
+  if (shared.empty() || !field.empty()) {
+    // Machine code of a solve from the command line treats its one sample's data as the sample's.
+    made->module = std::shared_ptr<semantics::Module>(program, program->module.get());
+    made->model = model;
+  } else {
+    made->module = program->elaborate(shared, diagnostics);
+    if (!made->module) return nullptr;
+    for (const semantics::Model& m : made->module->models)
+      if (m.name == model.name) made->model = m;
+  }
+  slot = made;
+  return slot;
+}
+
+std::shared_ptr<const embed::Unit> Model::State::unit(const std::set<std::string>& shared, embed::Mode mode, int lanes,
+                                                      bool ragged, std::vector<Diagnostic>& diagnostics) const {
+  const std::lock_guard guard(mutex);
+  const std::shared_ptr<Variant> made = variant(shared, diagnostics);
+  if (!made) return nullptr;
+  std::shared_ptr<const embed::Unit>& slot = made->units[{mode, lanes, ragged}];
+  if (slot) return slot;
+  const std::lock_guard graph_guard(program->mutex);
+  const std::vector<std::string> names(shared.begin(), shared.end());
+  embed::Compiled compiled = embed::compile(*made->module, made->model, mode, names, lanes,
+                                            program->options.precision == Precision::f64, ragged);
+  if (!compiled.unit) diagnostics.push_back(embed::plain(Severity::error, "cannot_compile", compiled.error));
+  slot = compiled.unit;
+  return slot;
+}
+
+}  // namespace nodec
