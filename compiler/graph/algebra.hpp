@@ -11,12 +11,18 @@
 namespace nodec::graph {
 
 // The shape to which both broadcast over trailing axes, or false.
-bool broadcast_shapes(const std::vector<Extent>& a, const std::vector<Extent>& b, std::vector<Extent>& result);
+bool broadcast_shapes(const std::vector<Extent>& a, const std::vector<Extent>& b,
+                      std::vector<Extent>& result);
 // x with leading axes added and extents of 1 repeated, to `shape`.
 Ref broadcast(Graph& g, Ref x, const std::vector<Extent>& shape);
 // x repeated along new axes: axes[i] is the axis of the result that x's axis i becomes; the others are new.
 Ref expand(Graph& g, Ref x, const std::vector<int>& axes, const std::vector<Extent>& shape);
-// An op of broadcast operands; integers promote to reals where an operand is real and the op wants one type.
+// The op that `name` means for operands of these elements: integers have ops of their own (integer_add),
+// promote to reals where an operand is real or the op knows only reals; conditions count as 0 and 1 in
+// arithmetic. Sets `operands` to the elements that the op wants. Null when there is none, or the number of
+// operands is another.
+const Op* resolve(std::string_view name, std::vector<Element>& operands);
+// The op that `resolve` finds (there is one) of the converted operands, broadcast (they can be).
 Ref apply(Graph& g, std::string_view op, std::vector<Ref> operands);
 
 Ref add(Graph& g, Ref a, Ref b);
@@ -26,6 +32,7 @@ Ref div(Graph& g, Ref a, Ref b);
 Ref neg(Graph& g, Ref a);
 Ref scale(Graph& g, double factor, Ref a);
 Ref zeros(Graph& g, const Type& type);
+Ref convert(Graph& g, Ref x, Element element);  // conditions to 0 and 1, reals to integers rounding down
 Ref to_real(Graph& g, Ref a);
 Ref where(Graph& g, Ref condition, Ref a, Ref b);
 

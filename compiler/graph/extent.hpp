@@ -18,11 +18,14 @@ class Extent {
   bool is_constant() const;
   // Only for constants.
   int64_t value() const;
-  // The polynomial's value, each atom given by name; an atom that is missing counts as 0.
+  // The polynomial's value, each atom given by name. A floor quotient that is not given is computed from its
+  // own atoms; any other atom that is missing counts as 0.
   int64_t evaluate(const std::map<std::string, int64_t>& lengths) const;
   // Every atom that occurs, sorted.
   std::vector<std::string> atoms() const;
   std::string text() const;
+  // True when no coefficient is negative: lengths are not, so neither is the value. (False proves nothing.)
+  bool nonnegative() const;
 
   using Monomial = std::vector<std::string>;  // sorted, with repetition; empty for the constant term
   const std::map<Monomial, int64_t>& terms() const { return terms_; }
@@ -38,7 +41,15 @@ class Extent {
   std::map<Monomial, int64_t> terms_;  // no zero coefficients
 };
 
-// Floor division: exact where every coefficient divides, otherwise an atom named by its text.
+// Floor division, in one form for equal values: what divides leaves, `(T - 3)//2` becomes `(T + 1)//2 - 2`,
+// whose first term is an atom named by its text. Division by 0 gives 0.
 Extent floor_divide(const Extent& a, int64_t b);
+
+// What an atom made by floor_divide divides, or nothing for the name of a length.
+struct FloorQuotient {
+  Extent numerator;
+  int64_t divisor;
+};
+std::optional<FloorQuotient> as_floor_quotient(const std::string& atom);
 
 }  // namespace nodec::graph

@@ -1,7 +1,8 @@
 // The graph: immutable, hash-consed tensor expressions of one sample.
 //
-// In: calls of Graph's builders (semantics, derive). Out: nodes with shape, element type, rate and free variables.
-// Never here: a batch axis, precision, layout, syntax, calculus (derive) or an order of execution (schedule).
+// In: calls of Graph's builders (semantics, derive). Out: nodes with shape, element type, rate and free
+// variables. Never here: a batch axis, precision, layout, syntax, calculus (derive) or an order of execution
+// (schedule).
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ struct Type {
   friend bool operator==(const Type&, const Type&) = default;
 };
 
-// The slowest loop that determines a value (derivation.md §4): folded, once per update, once per sample. What depends
-// on a variable is computed inside that variable's binder.
+// The slowest loop that determines a value (derivation.md §4): folded, once per update, once per sample. What
+// depends on a variable is computed inside that variable's binder.
 enum class Base : uint8_t { constant, parameter, sample };
 
 struct Node;
@@ -44,7 +45,8 @@ enum class Kind : uint8_t {
   constant,     // payload Constant
   parameter,    // payload Leaf: a trained value, by path (the value that the user sees)
   data,         // payload Leaf: one sample's datum, by name; base parameter when shared by all samples
-  setting,      // payload Leaf: a real scalar of the run (step, epoch, samples, batch, training, …): base parameter
+  setting,      // payload Leaf: a real scalar of the run (step, epoch, samples, batch, training, …): base
+                // parameter
   random,       // payload Random: standard noise of a `sample` declaration, filled in by the runtime
   length,       // payload Length: the int value of an extent
   variable,     // payload Variable: bound by a Lambda, or open while its body is being built
@@ -94,22 +96,24 @@ struct Map {
   friend bool operator==(const Map&, const Map&) = default;
 };
 struct Contract {
-  std::vector<std::string> operands;  // one letter an axis, as in einsum; a letter may repeat in an operand (diagonal)
-  std::string result;                 // distinct letters, each of some operand
+  std::vector<std::string>
+      operands;        // one letter an axis, as in einsum; a letter may repeat in an operand (diagonal)
+  std::string result;  // distinct letters, each of some operand
   friend bool operator==(const Contract&, const Contract&) = default;
 };
 // source index = offset + Σ coefficient · result index  (+ run-time operand number `dynamic`, if ≥ 1)
 struct AxisMap {
   Extent offset;
-  std::vector<std::pair<int, int64_t>> terms;  // (result axis, coefficient), axes ascending, coefficients not 0
-  int dynamic = 0;                             // index into the node's operands, 0: none
+  std::vector<std::pair<int, int64_t>>
+      terms;        // (result axis, coefficient), axes ascending, coefficients not 0
+  int dynamic = 0;  // index into the node's operands, 0: none
   friend bool operator==(const AxisMap&, const AxisMap&) = default;
 };
 struct View {
   std::vector<AxisMap> axes;  // one for each source axis (view) or result axis (place)
-  bool fill = false;          // indices may fall outside: zero there. Otherwise they are in range, except that run-time
-                              // offsets out of range are a numerical failure that names `place`
-  std::string place;          // "file:line" for that failure
+  bool fill = false;  // indices may fall outside: zero there. Otherwise they are in range, except that
+                      // run-time offsets out of range are a numerical failure that names `place`
+  std::string place;  // "file:line" for that failure
   friend bool operator==(const View&, const View&) = default;
 };
 struct Axis {
@@ -133,6 +137,9 @@ struct Lambda {
   int height;
   std::vector<Type> variables;
   std::vector<Ref> results;
+  Base base = Base::sample;  // of the variables
+  std::vector<int> free{};   // binders of the variables that occur free, ascending
+  uint64_t hash = 0, order = 0;
 };
 
 struct SolveState {
@@ -146,16 +153,21 @@ enum class StepRule : uint8_t { adaptive, fixed_step, equal_steps };
 enum class AdjointKind : uint8_t { checkpoint, backsolve };
 // Scalars (atol: also real[elements of all states]) that steer a solve, operands in this order.
 enum class Control : uint8_t {
-  rtol, atol,
-  step,         // dt (fixed_step), number of steps (equal_steps), first step or 0 to choose one (adaptive)
-  max_steps, safety, min_factor, max_factor,
-  adjoint_rtol, adjoint_atol,  // of backsolve
+  rtol,
+  atol,
+  step,  // dt (fixed_step), number of steps (equal_steps), first step or 0 to choose one (adaptive)
+  max_steps,
+  safety,
+  min_factor,
+  max_factor,
+  adjoint_rtol,
+  adjoint_atol,  // of backsolve
   count
 };
 // A solve's operands: initial value of each state, t0, ts, the controls, the frontier of `field`.
-// Its parts: each state at ts, stacked: [extent of ts, …state]. With initial_observed, ts[0] is t0 and part[0] the
-// initial value (the cotangent of ts[0] then belongs to the operand t0 alone). The last of ts is where the solve ends.
-// ts is monotone, either way.
+// Its parts: each state at ts, stacked: [extent of ts, …state]. With initial_observed, ts[0] is t0 and
+// part[0] the initial value (the cotangent of ts[0] then belongs to the operand t0 alone). The last of ts is
+// where the solve ends. ts is monotone, either way.
 struct SolveInfo {
   const Lambda* field;  // (t, states…) -> derivative of each state
   std::vector<SolveState> states;
@@ -170,42 +182,50 @@ struct SolveInfo {
   int t0_operand() const { return state_count(); }
   int ts_operand() const { return state_count() + 1; }
   int control_operand(Control c) const { return state_count() + 2 + static_cast<int>(c); }
-  int frontier_operand() const { return state_count() + 2 + static_cast<int>(Control::count); }  // the first of them
+  int frontier_operand() const {
+    return state_count() + 2 + static_cast<int>(Control::count);
+  }  // the first of them
 };
 // An adjoint's operands: the solve, the cotangent of each of its parts, the frontier of `pullback`.
-// Its parts: the cotangent of each initial value, of t0, of ts, then of each of the solve's frontier operands that
-// `frontier` names (index within the solve's frontier). Per sample, also where the operand is parameter-base.
+// Its parts: the cotangent of each initial value, of t0, of ts, then of each of the solve's frontier operands
+// that `frontier` names (index within the solve's frontier). Per sample, also where the operand is
+// parameter-base.
 struct AdjointInfo {
-  const Lambda* pullback;  // (t, states…, cotangent κ of each derivative…) -> cotangent of t, of each state, of each
-                           // frontier operand named below
+  const Lambda* pullback;  // (t, states…, cotangent κ of each derivative…) -> cotangent of t, of each state,
+                           // of each frontier operand named below
   std::vector<int> frontier;
   friend bool operator==(const AdjointInfo&, const AdjointInfo&) = default;
 };
 
-using Payload = std::variant<std::monostate, Constant, Leaf, Random, Length, Variable, Map, Contract, View, Axis, Reduce,
-                             Part, SolveInfo, AdjointInfo>;
+using Payload = std::variant<std::monostate, Constant, Leaf, Random, Length, Variable, Map, Contract, View,
+                             Axis, Reduce, Part, SolveInfo, AdjointInfo>;
 
 struct Node {
   Kind kind;
-  Type type;                // element == tuple for solve and adjoint: see `parts`
+  Type type;  // element == tuple for solve and adjoint: see `parts`
   std::vector<Ref> operands;
   Payload payload;
   std::vector<Type> parts;  // types of a tuple's components
   Base base = Base::constant;
-  std::vector<int> free;    // binders of the variables that occur free, ascending
+  std::vector<int> free{};  // binders of the variables that occur free, ascending
   int height = 0;           // of the tallest lambda inside
   uint64_t hash = 0;        // of the content
-  int id = 0;               // order of creation, for printing; never part of a decision
+  uint64_t order = 0;  // the same without the numbers of open binders: what commutative operands are sorted
+                       // by, so that no order depends on how many binders were opened before
+  int id = 0;  // order of creation, for printing; never part of a decision
 
   template <class T>
-  const T& as() const { return std::get<T>(payload); }
+  const T& as() const {
+    return std::get<T>(payload);
+  }
   bool is(Kind k) const { return kind == k; }
   // The value of a constant all of whose elements agree.
   bool is_splat(double value) const;
 };
 
-// Owns the nodes. Building simplifies: constants fold, identities vanish, equal nodes are one. Builders require what
-// their comments say and check it only by Graph's verifier (verify.hpp); semantics has reported users' errors before.
+// Owns the nodes. Building simplifies: constants fold, identities vanish, equal nodes are one. Builders
+// require what their comments say and do not check it (verify does); semantics has reported users' errors
+// before.
 class Graph {
  public:
   Graph();
@@ -220,7 +240,8 @@ class Graph {
   Ref data(const std::string& name, const Type& type, bool shared);
   Ref setting(const std::string& name);
   Ref random(int stream, Distribution distribution, const Type& type);
-  Ref length(const Extent& extent);
+  // base: parameter where shared data alone bind the lengths.
+  Ref length(const Extent& extent, Base base = Base::sample);
   Ref iota(const Extent& extent);
   // Fresh open variables of one binder.
   std::vector<Ref> variables(const std::vector<Type>& types, Base base = Base::sample);
@@ -250,16 +271,20 @@ class Graph {
     std::vector<Ref> variables, results;
   };
   Opened open(const Lambda* lambda);
-  // Maximal subexpressions free of the lambda's variables and not constant; views and reshapes sink to their source.
-  // In order of first occurrence in the results.
+  // Maximal subexpressions free of the lambda's variables and not constant; views that repeat or permute all
+  // of their source (expands, transposes) and reshapes sink to it. In order of first occurrence in the
+  // results.
   std::vector<Ref> frontier(const Lambda* lambda) const;
-  // Rebuilds `roots` with nodes replaced; inside lambdas too (the frontier is recomputed).
-  std::vector<Ref> substitute(const std::vector<Ref>& roots, const std::unordered_map<Ref, Ref>& replacements);
+  // Rebuilds `roots` with nodes replaced; inside lambdas too (the frontier is recomputed). The keys are free
+  // of closed variables. What `adjoint` differentiates with respect to must stay in its solve's frontier.
+  std::vector<Ref> substitute(const std::vector<Ref>& roots,
+                              const std::unordered_map<Ref, Ref>& replacements);
 
   size_t size() const;
 
+  struct Store;  // store.hpp, for this layer alone
+
  private:
-  struct Store;
   std::unique_ptr<Store> store_;
 };
 
@@ -274,7 +299,8 @@ struct Output {
 
 // SSA text of what the outputs reach, lambdas included: what `--emit=graph` prints.
 std::string print(std::span<const Output> outputs);
-// "" or the first invariant that does not hold, with the node. The invariants stand in verify.cpp's header comment.
+// "" or the first invariant that does not hold, with the node. The invariants stand in verify.cpp's header
+// comment.
 std::string verify(const Graph& graph, std::span<const Output> outputs);
 
 }  // namespace nodec::graph

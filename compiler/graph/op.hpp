@@ -10,9 +10,9 @@
 
 namespace nodec::graph {
 
-// The machine's arithmetic on one lane, as an op's body sees it. `real` is f32 or f64, `bits` an integer of the same
-// width; a schedule implements it by emitting tile instructions, a test by computing. Comparisons are ordered (false on
-// NaN) except `not_equal`. fma is fused; nothing else is contracted or reordered.
+// The machine's arithmetic on one lane, as an op's body sees it. `real` is f32 or f64, `bits` an integer of
+// the same width; a schedule implements it by emitting tile instructions, a test by computing. Comparisons
+// are ordered (false on NaN) except `not_equal`. fma is fused; nothing else is contracted or reordered.
 class Primitives {
  public:
   using Value = int32_t;
@@ -39,7 +39,8 @@ class Primitives {
   virtual Value logical_or(Value a, Value b) = 0;
   virtual Value logical_not(Value a) = 0;
   virtual Value truth(bool b) = 0;
-  virtual Value select(Value condition, Value a, Value b) = 0;  // a, b both reals, both integers or both conditions
+  virtual Value select(Value condition, Value a,
+                       Value b) = 0;  // a, b both reals, both integers or both conditions
   // integers
   virtual Value integer(int64_t x) = 0;
   virtual Value integer_add(Value a, Value b) = 0;
@@ -53,7 +54,7 @@ class Primitives {
   virtual Value bit_or(Value a, Value b) = 0;
   virtual Value bit_xor(Value a, Value b) = 0;
   virtual Value shift_left(Value a, int n) = 0;
-  virtual Value shift_right(Value a, int n) = 0;             // arithmetic
+  virtual Value shift_right(Value a, int n) = 0;  // arithmetic
   virtual Value shift_right_logical(Value a, int n) = 0;
   // between the two
   virtual Value bits(Value real) = 0;
@@ -77,11 +78,11 @@ struct Op {
   // ∂op/∂x_i as an expression of the operands x and the result y; null with the reason in no_derivative.
   Ref (*derivative)(Graph& g, std::span<const Ref> x, Ref y, int i);
   std::string_view no_derivative;
-  // True where the derivative can be infinite or NaN at points where the value is finite or unused (sqrt, log, /, ^):
-  // a cotangent that came through `where` must absorb it.
+  // True where the derivative can be infinite or NaN at points where the value is finite or unused (sqrt,
+  // log, /, ^): a cotangent that came through `where` must absorb it.
   bool singular;
   Primitives::Value (*body)(Primitives& p, std::span<const Primitives::Value> x);
-  int cost;           // in elementary machine operations, f32
+  int cost;  // in elementary machine operations, f32
   bool commutative = false;
   bool callable = true;  // a function of the language by this name
 };

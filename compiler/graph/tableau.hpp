@@ -27,6 +27,7 @@ struct Tableau {
 
   int stages() const { return static_cast<int>(c.size()); }
   bool adaptive() const { return !error.empty(); }
+  friend bool operator==(const Tableau&, const Tableau&) = default;
 };
 
 // Completes a tableau as written (c, a, b, error, interpolant, extra stages after main_stages) to FSAL form with an
