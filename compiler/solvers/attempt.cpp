@@ -1,0 +1,74 @@
+// One attempted step of an explicit Runge–Kutta method (Hairer, Nørsett, Wanner, Solving ODEs I, II.1), and
+// its interpolant.
+#include "compiler/solvers/attempt.hpp"
+
+namespace nodec::solvers {
+
+Stages make_stages(Builder& b, const Tableau& rk, int64_t size, bool kept) {
+  Stages s;
+  s.size = size;
+  s.kept = kept;
+  s.k = frame_rows(b, "stages", rk.stages() * size);
+  s.y = frame_rows(b, kept ? "stage_states" : "stage_state", (kept ? rk.stages() : 1) * size);
+  if (!kept && rk.stages() > rk.main_stages) s.spare = frame_rows(b, "dense_state", size);
+  return s;
+}
+
+Rows Stages::state(Builder& b, const Tableau& rk, int stage) const {
+  if (kept) return shift(b, y, stage * size);
+  return stage < rk.main_stages ? y : spare;
+}
+
+Value stage_time(Builder& b, const Tableau& rk, int stage, Value t, Value h) {
+  return rk.c[stage] == 0 ? t : b.fma(b.real(rk.c[stage]), h, t);
+}
+
+void form_stage(Builder& b, const Tableau& rk, int stage, Value h, Rows z, const Stages& s) {
+  const Rows y = s.state(b, rk, stage);
+  const std::vector<double>& a = rk.a[stage];
+  each_element(b, 0, s.size, static_cast<int64_t>(a.size()), [&](Value d) {
+    const Value slope = weighted_sum(b, a, s.k, s.size, d);
+    const Value from = load(b, z, d);
+    store(b, y, d, slope == schedule::none ? from : b.fma(h, slope, from));
+  });
+}
+
+void take_stage(Builder& b, const System& f, const Tableau& rk, int stage, Value t, Value h, Rows z,
+                const Stages& s) {
+  form_stage(b, rk, stage, h, z, s);
+  f.evaluate(b, stage_time(b, rk, stage, t, h), s.state(b, rk, stage), s.derivative(b, stage));
+}
+
+void attempt(Builder& b, const System& f, const Tableau& rk, Value t, Value h, Rows z, const Stages& s) {
+  for (int i = 1; i < rk.main_stages - 1; ++i) take_stage(b, f, rk, i, t, h, z, s);
+  form_stage(b, rk, rk.main_stages - 1, h, z, s);
+}
+
+void finish(Builder& b, const System& f, const Tableau& rk, Value t, Value h, const Stages& s) {
+  const int last = rk.main_stages - 1;
+  f.evaluate(b, stage_time(b, rk, last, t, h), s.state(b, rk, last), s.derivative(b, last));
+}
+
+void take_dense_stages(Builder& b, const System& f, const Tableau& rk, Value t, Value h, Rows z,
+                       const Stages& s) {
+  for (int i = rk.main_stages; i < rk.stages(); ++i) take_stage(b, f, rk, i, t, h, z, s);
+}
+
+std::vector<Value> interpolant_weights(Builder& b, const Tableau& rk, Value theta, bool slope) {
+  std::vector<Value> weights(rk.stages(), schedule::none);
+  for (int i = 0; i < rk.stages() && i < static_cast<int>(rk.interpolant.size()); ++i) {
+    std::vector<double> p = rk.interpolant[i];  // Σ p[d] θ^(d+1)
+    while (!p.empty() && p.back() == 0) p.pop_back();
+    if (p.empty()) continue;
+    const int degree = static_cast<int>(p.size());
+    auto coefficient = [&](int d) {
+      return b.real(slope ? p[d - 1] * d : p[d - 1]);
+    };  // of θ^d, or of its derivative
+    Value value = coefficient(degree);
+    for (int d = degree - 1; d >= 1; --d) value = b.fma(value, theta, coefficient(d));
+    weights[i] = slope ? value : b.mul(value, theta);
+  }
+  return weights;
+}
+
+}  // namespace nodec::solvers

@@ -1,0 +1,190 @@
+// How long a step is (Hairer, Nørsett, Wanner, Solving ODEs I, II.4; Söderlind 2003).
+#include "compiler/solvers/control.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace nodec::solvers {
+
+namespace {
+
+// Order of the error estimate plus one: the local error goes as h^k.
+double error_exponent(const Tableau& rk) { return std::min(rk.order, rk.embedded_order) + 1; }
+
+// Weight of the previous error in the controller: Hairer's dopri5. Larger ones (0.4/k) cost 2–5 % more
+// evaluations.
+constexpr double proportional = 0.04;
+// Errors below this ask for the largest growth anyway; it keeps logarithms finite.
+constexpr double smallest_error = 1e-10;
+// The previous error counts as at least this, so that one lucky step does not shorten the next.
+constexpr double smallest_previous_error = 1e-4;
+
+Value weight(Builder& b, const System& f, Value element, Value magnitude) {
+  return b.fma(f.rtol, magnitude, f.atol(b, element));
+}
+
+Value square_root_of_mean(Builder& b, Value sum, int64_t count) {
+  return b.sqrt(b.mul(sum, b.real(1.0 / static_cast<double>(std::max<int64_t>(1, count)))));
+}
+
+int64_t norm_size(const System& f) {
+  int64_t count = 0;
+  for (const auto& [first, end] : f.in_norm) count += end - first;
+  return count;
+}
+
+// Root mean square over the norm's elements.
+Value norm(Builder& b, const System& f, int64_t terms, const std::function<Value(Value element)>& weighed) {
+  std::vector<Value> sum{b.splat(b.real(0))};
+  for (const auto& [first, end] : f.in_norm) {
+    fold_elements(b, first, end, terms, sum, [&](Value d, std::vector<Value>& carried) {
+      const Value x = weighed(d);
+      carried[0] = b.fma(x, x, carried[0]);
+    });
+  }
+  return square_root_of_mean(b, sum[0], norm_size(f));
+}
+
+Value power(Builder& b, Value x, double exponent) {
+  return function(b, "exp", b.mul(b.real(exponent), function(b, "log", x)));
+}
+
+}  // namespace
+
+Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
+               bool adaptive) {
+  const Rows proposal = s.state(b, rk, rk.main_stages - 1);
+  // x·0 is 0 or NaN: one sum says whether all are finite.
+  std::vector<Value> zero{b.splat(b.real(0))};
+  fold_elements(b, 0, f.size, 1, zero, [&](Value d, std::vector<Value>& carried) {
+    carried[0] = b.fma(load(b, proposal, d), b.real(0), carried[0]);
+  });
+  Error error{b.splat(b.real(0)), b.equal(zero[0], b.real(0))};
+  if (!adaptive) return error;
+
+  const bool two = !rk.error_third.empty();
+  const int64_t terms = rk.stages() * (two ? 2 : 1) + 4;
+  std::vector<Value> sums(two ? 2 : 1, b.splat(b.real(0)));
+  for (const auto& [first, end] : f.in_norm) {
+    fold_elements(b, first, end, terms, sums, [&](Value d, std::vector<Value>& carried) {
+      const Value magnitude = b.max(b.abs(load(b, z, d)), b.abs(load(b, proposal, d)));
+      const Value scale = weight(b, f, d, magnitude);
+      for (size_t i = 0; i < carried.size(); ++i) {
+        const Value sum = weighted_sum(b, i == 0 ? rk.error : rk.error_third, s.k, s.size, d);
+        const Value x = b.div(b.mul(h, sum), scale);
+        carried[i] = b.fma(x, x, carried[i]);
+      }
+    });
+  }
+  if (!two) {
+    error.norm = square_root_of_mean(b, sums[0], norm_size(f));
+  } else {
+    // |e5|² / sqrt(n (|e5|² + 0.01 |e3|²)), 0 where both vanish (II.10).
+    const Value both = b.fma(b.real(0.01), sums[1], sums[0]);
+    const Value n = b.real(static_cast<double>(std::max<int64_t>(1, norm_size(f))));
+    error.norm = b.select(b.equal(both, b.real(0)), b.real(0), b.div(sums[0], b.sqrt(b.mul(n, both))));
+  }
+  return error;
+}
+
+Value worst_element(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
+                    bool adaptive) {
+  const Rows proposal = s.state(b, rk, rk.main_stages - 1);
+  const Value infinity = b.real(std::numeric_limits<double>::infinity());
+  std::vector<Value> worst{b.splat(b.real(-1)), b.splat(b.integer(-1))};
+  fold_elements(b, 0, f.size, rk.stages() + 8, worst, [&](Value d, std::vector<Value>& carried) {
+    const Value to = load(b, proposal, d);
+    Value size = b.mul(to, b.real(0));
+    if (adaptive) {
+      const Value magnitude = b.max(b.abs(load(b, z, d)), b.abs(to));
+      const Value error = b.mul(h, weighted_sum(b, rk.error, s.k, s.size, d));
+      size = b.add(size, b.abs(b.div(error, weight(b, f, d, magnitude))));
+    }
+    size = b.select(finite(b, size), size, infinity);
+    const Value larger = b.less(carried[0], size);
+    carried[0] = b.select(larger, size, carried[0]);
+    carried[1] = b.select(larger, b.integer_of(d), carried[1]);
+  });
+  return worst[1];
+}
+
+Value first_not_finite(Builder& b, const std::vector<Rows>& rows, int64_t size) {
+  std::vector<Value> found{b.splat(b.integer(-1))};
+  fold_elements(
+      b, 0, size, static_cast<int64_t>(rows.size()) * 2, found, [&](Value d, std::vector<Value>& carried) {
+        Value all = b.truth(true);
+        for (const Rows& r : rows) all = b.logical_and(all, finite(b, load(b, r, d)));
+        const Value first = b.logical_and(b.logical_not(all), b.integer_less(carried[0], b.integer(0)));
+        carried[0] = b.select(first, b.integer_of(d), carried[0]);
+      });
+  return found[0];
+}
+
+Controller::Controller(Builder& b) : previous(b, "log_error"), rejected(b, "rejected") {}
+
+void Controller::start(Builder& b) const {
+  previous.set(b, function(b, "log", b.splat(b.real(smallest_previous_error))));
+  rejected.set(b, b.splat(b.truth(false)));
+}
+
+Value Controller::factor(Builder& b, const Tableau& rk, const Controls& controls, const Error& error,
+                         Value accepted, Value running) const {
+  const double k = error_exponent(rk);
+  const Value sound = b.logical_and(finite(b, error.norm), error.finite);
+  const Value norm = b.max(b.select(sound, error.norm, b.real(1)), b.real(smallest_error));
+  const Value log_error = function(b, "log", norm);
+  const Value last = previous.get(b);
+  // safety · error^(−1/k + 0.75 β) · previous^β; after a rejection without memory.
+  const Value exponent = b.select(
+      accepted, b.fma(b.real(-(1 / k - 0.75 * proportional)), log_error, b.mul(b.real(proportional), last)),
+      b.mul(b.real(-1 / k), log_error));
+  const Value wanted = b.mul(controls.safety, function(b, "exp", exponent));
+  const Value most = b.select(b.logical_or(rejected.get(b), b.logical_not(accepted)),
+                              b.min(b.real(1), controls.max_factor), controls.max_factor);
+  const Value factor = b.select(sound, b.max(controls.min_factor, b.min(most, wanted)), controls.min_factor);
+  const Value floored = b.max(norm, b.real(smallest_previous_error));
+  previous.set(b, b.select(accepted,
+                           b.select(b.less(norm, floored),
+                                    function(b, "log", b.splat(b.real(smallest_previous_error))), log_error),
+                           last));
+  rejected.set(b, b.logical_and(running, b.logical_not(accepted)));
+  return factor;
+}
+
+Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value span, Rows z, Rows first,
+                 Rows spare_state, Rows spare_derivative) {
+  const Value longest = b.abs(span);
+  auto weighed = [&](Rows rows) {
+    return norm(b, f, 4,
+                [&](Value d) { return b.div(load(b, rows, d), weight(b, f, d, b.abs(load(b, z, d)))); });
+  };
+  const Value size = weighed(z), slope = weighed(first);
+  const Value small = b.logical_or(b.less(size, b.real(1e-5)), b.less(slope, b.real(1e-5)));
+  const Value guess = b.min(b.select(small, b.real(1e-6), b.mul(b.real(0.01), b.div(size, slope))), longest);
+  const Value trial = b.select(b.less(span, b.real(0)), b.neg(guess), guess);
+  each_element(b, 0, f.size, 1,
+               [&](Value d) { store(b, spare_state, d, b.fma(trial, load(b, first, d), load(b, z, d))); });
+  f.evaluate(b, b.add(t, trial), spare_state, spare_derivative);
+  const Value difference = norm(b, f, 5, [&](Value d) {
+    const Value change = b.sub(load(b, spare_derivative, d), load(b, first, d));
+    return b.div(change, weight(b, f, d, b.abs(load(b, z, d))));
+  });
+  const Value curvature = b.div(difference, guess);
+  const Value steepest = b.max(slope, curvature);
+  const Value flat = b.less_equal(steepest, b.real(1e-15));
+  const Value small_step = b.max(b.real(1e-6), b.mul(guess, b.real(1e-3)));
+  const Value by_order =
+      power(b, b.div(b.real(0.01), b.select(flat, b.real(1), steepest)), 1 / error_exponent(rk));
+  const Value h = b.min(b.mul(b.real(100), guess), b.select(flat, small_step, by_order));
+  // The trial point may lie outside the field's domain: then begin much closer.
+  const Value safe = b.select(finite(b, h), h, b.mul(guess, b.real(1e-3)));
+  return b.min(safe, longest);
+}
+
+Value negligible(Builder& b, Value t, Value h) {
+  const double epsilon =
+      b.double_precision() ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+  return b.logical_or(b.less_equal(b.abs(h), b.mul(b.real(16 * epsilon), b.abs(t))), b.equal(b.add(t, h), t));
+}
+
+}  // namespace nodec::solvers

@@ -1,0 +1,47 @@
+// How long a step is: error norm per lane, controller, first step.
+#pragma once
+
+#include "compiler/graph/graph.hpp"
+#include "compiler/solvers/attempt.hpp"
+
+namespace nodec::solvers {
+
+// The values that steer a solve, uniform or per lane.
+struct Controls {
+  Value step, max_steps, safety, min_factor, max_factor;
+};
+
+struct Error {
+  Value norm;    // accepted when ≤ 1; NaN or infinite when a stage is
+  Value finite;  // the proposal is finite
+};
+// Of the attempt in `s`; without an embedded method the norm is 0.
+Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
+               bool adaptive);
+
+// Element with the largest weighed error, or the first whose error or proposal is not finite (lanes integer).
+Value worst_element(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
+                    bool adaptive);
+// First element of which any of the rows is not finite, −1 if all are.
+Value first_not_finite(Builder& b, const std::vector<Rows>& rows, int64_t size);
+
+// The next step's size relative to this one's. `previous` holds log(error) of the last accepted step.
+struct Controller {
+  Variable previous;
+  Flag rejected;  // the last attempt was
+  explicit Controller(Builder& b);
+  void start(Builder& b) const;
+  // Also takes note of what happened in the lanes of `running`.
+  Value factor(Builder& b, const Tableau& rk, const Controls& controls, const Error& error, Value accepted,
+               Value running) const;
+};
+
+// First step for an adaptive method, unsigned, at most |span|; takes one evaluation at t ± h in stage 1's
+// rows.
+Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value span, Rows z, Rows first,
+                 Rows spare_state, Rows spare_derivative);
+
+// True where a step is too small to be told from none.
+Value negligible(Builder& b, Value t, Value h);
+
+}  // namespace nodec::solvers

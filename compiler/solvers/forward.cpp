@@ -1,0 +1,271 @@
+// Writes a solve: every lane steps from its own t0 to its own last observation time.
+//
+// A lane's arithmetic depends on nothing but the lane: others show only in how often the loop runs. A lane
+// that is done, failed or idle steps by h = 0 and keeps its values by selection.
+#include "compiler/solvers/forward.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "compiler/solvers/observe.hpp"
+#include "compiler/solvers/tape.hpp"
+#include "runtime/abi.hpp"
+
+namespace nodec::solvers {
+
+namespace {
+
+using runtime::Failure;
+using schedule::Recording;
+
+// A step is stretched by this much to reach the end, rather than leave a sliver (Hairer's dopri5).
+constexpr double stretch = 1.01;
+
+// What the running lanes try: from t by h to `to`, which is t1 exactly where `last`.
+struct Step {
+  Value running, t, h, last, to;
+};
+
+class Forward {
+ public:
+  Forward(Builder& b, schedule::SolveTask& task)
+      : b_(b),
+        p_(b, task),
+        f_(p_.system()),
+        s_(make_stages(b, p_.rk, p_.size, false)),
+        z_(frame_rows(b, "state", p_.size)),
+        observer_(b),
+        controller_(b),
+        running_(b, "running"),
+        t_(b, "t"),
+        h_(b, "h"),
+        steps_(b, "steps", schedule::Kind::integer),
+        evaluations_(b, "evaluations", schedule::Kind::integer),
+        accepted_(b, "accepted", schedule::Kind::integer) {}
+
+  void write() {
+    start();
+    if (p_.task.recording == Recording::replay) {
+      create_tape(b_, p_);
+      b_.for_loop(b_.index(0), b_.tape_count(p_.task.tape), [&](Value number) { advance(replayed(number)); });
+    } else {
+      if (p_.task.recording == Recording::record) {
+        create_tape(b_, p_);
+        b_.set_tape_count(p_.task.tape, b_.index(0));
+      }
+      b_.iterate([&] { return running_.get(b_); }, [&] { advance(chosen()); });
+    }
+    const Value steps = steps_.get(b_), accepted = accepted_.get(b_);
+    b_.statistics(p_.task.number, evaluations_.get(b_), accepted, b_.integer_sub(steps, accepted));
+  }
+
+ private:
+  Value not_(Value a) { return b_.logical_not(a); }
+  Value both(Value a, Value b) { return b_.logical_and(a, b); }
+  Value both(Value a, Value b, Value c) { return both(both(a, b), c); }
+  void count(const Variable& counter, Value mask, int64_t by = 1) {
+    const Value n = counter.get(b_);
+    counter.set(b_, b_.select(mask, b_.integer_add(n, b_.integer(by)), n));
+  }
+  bool replaying() const { return p_.task.recording == Recording::replay; }
+
+  void start() {
+    const Value span = b_.sub(p_.t1, p_.t0);
+    const Value moving = both(b_.live(), b_.not_equal(p_.t0, p_.t1));
+    for (const Variable* counter : {&steps_, &evaluations_, &accepted_})
+      counter->set(b_, b_.splat(b_.integer(0)));
+    b_.fill(p_.task.results.buffer, p_.task.results.offset,
+            b_.integer_mul(b_.extent(p_.task.times), b_.index(p_.size)),
+            b_.real(std::numeric_limits<double>::quiet_NaN()));
+    copy(b_, z_, p_.task.initial, p_.size);
+    t_.set(b_, p_.t0);
+    h_.set(b_, b_.splat(b_.real(0)));
+    controller_.start(b_);
+    observer_.start(b_, p_, b_.live());
+
+    const Rows first = s_.derivative(b_, 0);
+    f_.evaluate(b_, p_.t0, z_, first);
+    count(evaluations_, moving);
+    const Value element = first_not_finite(b_, {z_, first}, p_.size);
+    const Value bad = b_.logical_or(b_.integer_less(b_.integer(-1), element), not_(finite(b_, span)));
+    fail(both(moving, bad), b_.integer(static_cast<int>(Failure::not_finite)), p_.t0, b_.real(0), element);
+    running_.set(b_, both(moving, not_(bad)));
+    if (p_.adaptive && !replaying()) choose_first_step(span, both(moving, not_(bad)));
+  }
+
+  void choose_first_step(Value span, Value running) {
+    const Value given = b_.abs(p_.controls.step);
+    Value size = given;
+    if (!known_first_step()) {
+      // The rows of the second stage are free until the first attempt.
+      const Rows state = s_.state(b_, p_.rk, 1), derivative = s_.derivative(b_, 1);
+      size = first_step(b_, f_, p_.rk, p_.t0, span, z_, s_.derivative(b_, 0), state, derivative);
+      if (!p_.first_step_is(0)) size = b_.select(b_.equal(given, b_.real(0)), size, given);
+      count(evaluations_, running);
+    }
+    h_.set(b_, b_.mul(p_.direction, size));
+  }
+  bool known_first_step() const {
+    const graph::Node* operand = p_.task.node->operands[p_.info.control_operand(graph::Control::step)];
+    return operand->is(graph::Kind::constant) && !p_.first_step_is(0);
+  }
+
+  // ---- which step
+
+  Step chosen() {
+    Step step;
+    step.running = running_.get(b_);
+    step.t = t_.get(b_);
+    const Value remaining = b_.sub(p_.t1, step.t);
+    switch (p_.info.rule) {
+      case graph::StepRule::adaptive: {
+        const Value h = h_.get(b_);
+        step.last = b_.less_equal(b_.abs(remaining), b_.abs(b_.mul(h, b_.real(stretch))));
+        step.h = b_.select(step.last, remaining, h);
+        break;
+      }
+      case graph::StepRule::fixed_step: {
+        // t0 + i·dt may miss the end by rounding; a last step that much longer is meant.
+        const double slack = std::sqrt(b_.double_precision() ? std::numeric_limits<double>::epsilon()
+                                                             : std::numeric_limits<float>::epsilon());
+        const Value dt = b_.abs(p_.controls.step);
+        step.last = b_.less_equal(b_.abs(remaining), b_.mul(dt, b_.real(1 + slack)));
+        step.h = b_.select(step.last, remaining, b_.mul(p_.direction, dt));
+        break;
+      }
+      case graph::StepRule::equal_steps: {
+        step.last = b_.less_equal(p_.steps_wanted(b_), steps_after());
+        step.h = equal_step();
+        break;
+      }
+    }
+    return completed(step);
+  }
+
+  Step replayed(Value number) {
+    const TapeEntry entry = read_entry(b_, p_, number);
+    Step step;
+    step.running = both(running_.get(b_), b_.less(b_.real(0), entry.kept));
+    step.t = t_.get(b_);
+    step.last = b_.equal(entry.kept, b_.real(2));
+    step.h = p_.info.rule == graph::StepRule::equal_steps
+                 ? equal_step()
+                 : b_.select(step.last, b_.sub(p_.t1, step.t), entry.h);
+    return completed(step);
+  }
+
+  Value steps_after() { return b_.to_real(b_.integer_add(steps_.get(b_), b_.integer(1))); }
+  Value equal_step() { return b_.div(b_.sub(p_.t1, p_.t0), p_.steps_wanted(b_)); }
+
+  Step completed(Step step) {
+    // Multiples of a constant step do not drift.
+    const Value sum = p_.adaptive ? b_.add(step.t, step.h)
+                                  : b_.fma(steps_after(),
+                                           p_.info.rule == graph::StepRule::equal_steps
+                                               ? equal_step()
+                                               : b_.mul(p_.direction, b_.abs(p_.controls.step)),
+                                           p_.t0);
+    step.to = b_.select(step.last, p_.t1, sum);
+    step.h = b_.select(step.running, step.h, b_.real(0));
+    return step;
+  }
+
+  // ---- one attempt
+
+  void advance(const Step& step) {
+    const bool controlled = p_.adaptive && !replaying();
+    attempt(b_, f_, p_.rk, step.t, step.h, z_, s_);
+    if (!p_.rk.fsal_added) finish(b_, f_, p_.rk, step.t, step.h, s_);
+    count(evaluations_, step.running, p_.rk.main_stages - (p_.rk.fsal_added ? 2 : 1));
+    const Error error = error_of(b_, f_, p_.rk, step.h, z_, s_, controlled);
+    count(steps_, step.running);
+    const Value good = controlled ? both(error.finite, b_.less_equal(error.norm, b_.real(1))) : error.finite;
+    const Value accepted = both(step.running, good);
+    count(accepted_, accepted);
+
+    const Value inside = observer_.inside(b_, p_, accepted, step.to);
+    if (p_.rk.fsal_added) {
+      const Value wanted = both(accepted, b_.logical_or(not_(step.last), inside));
+      b_.if_then(b_.any(wanted), [&] { finish(b_, f_, p_.rk, step.t, step.h, s_); });
+      count(evaluations_, wanted);
+    }
+    if (p_.rk.stages() > p_.rk.main_stages) {
+      b_.if_then(b_.any(inside), [&] { take_dense_stages(b_, f_, p_.rk, step.t, step.h, z_, s_); });
+      count(evaluations_, inside, p_.rk.stages() - p_.rk.main_stages);
+    }
+    if (p_.task.recording == Recording::record) {
+      push_entry(b_, p_, step.t, step.h, accepted, step.last, observer_.cursor.get(b_), z_,
+                 s_.derivative(b_, 0));
+    }
+    // Replayed observation times may have moved past the end by a difference's increment.
+    const Value flush = replaying() ? step.last : b_.truth(false);
+    observer_.step(b_, p_, accepted, flush, step.t, step.h, step.to, z_, s_);
+    commit(step, error, accepted);
+  }
+
+  // `error` and the rows of the attempt still hold: a failure names the element that is worst.
+  void commit(const Step& step, const Error& error, Value accepted) {
+    const Value done = both(accepted, step.last);
+    const Value t = b_.select(accepted, step.to, step.t);
+    Value failed, code;
+    if (p_.adaptive && !replaying()) {
+      const Value factor = controller_.factor(b_, p_.rk, p_.controls, error, accepted, step.running);
+      const Value h = b_.mul(step.h, factor);
+      h_.set(b_, h, step.running);
+      const Value remaining = b_.abs(b_.sub(p_.t1, t));
+      const Value short_of_end = b_.less(b_.mul(b_.abs(h), b_.real(stretch)), remaining);
+      const Value small = both(negligible(b_, t, h), short_of_end);
+      const Value limit = b_.less_equal(p_.controls.max_steps, b_.to_real(steps_.get(b_)));
+      failed = both(step.running, not_(done), b_.logical_or(small, limit));
+      const Value sound = both(error.finite, finite(b_, error.norm));
+      code = b_.select(small,
+                       b_.select(sound, b_.integer(static_cast<int>(Failure::step_underflow)),
+                                 b_.integer(static_cast<int>(Failure::not_finite))),
+                       b_.integer(static_cast<int>(Failure::step_limit)));
+    } else {
+      const Value small = both(negligible(b_, step.t, step.h), not_(step.last));
+      failed = both(step.running, b_.logical_or(small, not_(error.finite)));
+      code = b_.select(error.finite, b_.integer(static_cast<int>(Failure::step_underflow)),
+                       b_.integer(static_cast<int>(Failure::not_finite)));
+    }
+    const Value any = b_.any(failed);
+    b_.if_then(any, [&] {
+      const Value element = worst_element(b_, f_, p_.rk, step.h, z_, s_, p_.adaptive && !replaying());
+      b_.fail(p_.task.number, failed, code, step.t, step.h, element, steps_.get(b_));
+      spoil_results(b_, p_, failed);
+    });
+
+    const Rows end = s_.state(b_, p_.rk, p_.rk.main_stages - 1);
+    const Rows first = s_.derivative(b_, 0), last = s_.derivative(b_, p_.rk.main_stages - 1);
+    each_element(b_, 0, p_.size, 2, [&](Value d) {
+      store(b_, z_, d, b_.select(accepted, load(b_, end, d), load(b_, z_, d)));
+      store(b_, first, d, b_.select(accepted, load(b_, last, d), load(b_, first, d)));
+    });
+    t_.set(b_, t);
+    const Value running = running_.get(b_);
+    running_.set(b_, both(running, not_(done), not_(failed)));
+  }
+
+  void fail(Value mask, Value code, Value t, Value h, Value element) {
+    b_.if_then(b_.any(mask), [&] {
+      b_.fail(p_.task.number, mask, code, t, h, element, steps_.get(b_));
+      spoil_results(b_, p_, mask);
+    });
+  }
+
+  Builder& b_;
+  Problem p_;
+  System f_;
+  Stages s_;
+  Rows z_;
+  Observer observer_;
+  Controller controller_;
+  Flag running_;
+  Variable t_, h_, steps_, evaluations_, accepted_;
+};
+
+}  // namespace
+
+void write_forward(Builder& b, schedule::SolveTask& task) { Forward(b, task).write(); }
+
+}  // namespace nodec::solvers

@@ -1,0 +1,79 @@
+// Writes the observed states (see observe.hpp).
+#include "compiler/solvers/observe.hpp"
+
+#include <limits>
+
+namespace nodec::solvers {
+
+Value result_index(Builder& b, Rows results, Value i, int64_t size, Value element) {
+  return lane_index(b, results, i, size, element);
+}
+
+Value Observer::left(Builder& b, const Problem& p) const { return b.integer_less(cursor.get(b), p.count); }
+
+void Observer::start(Builder& b, const Problem& p, Value live) const {
+  cursor.set(b, b.splat(b.integer(0)));
+  const Rows results = p.task.results;
+  auto pending = [&] {
+    const Value at_start = p.reached(b, p.time(b, cursor.get(b)), p.t0);
+    return b.logical_and(live, b.logical_and(left(b, p), at_start));
+  };
+  b.while_loop([&] { return b.any(pending()); },
+               [&] {
+                 const Value mask = pending();
+                 const Value i = cursor.get(b);
+                 each_element(b, 0, p.size, 1, [&](Value d) {
+                   b.store_masked(results.buffer, result_index(b, results, i, p.size, d),
+                                  load(b, p.task.initial, d), mask);
+                 });
+                 cursor.set(b, b.select(mask, b.integer_add(i, b.integer(1)), i));
+               });
+}
+
+Value Observer::inside(Builder& b, const Problem& p, Value accepted, Value to) const {
+  const Value time = p.time(b, cursor.get(b));
+  const Value before = b.less(b.mul(p.direction, time), b.mul(p.direction, to));
+  return b.logical_and(accepted, b.logical_and(left(b, p), before));
+}
+
+void Observer::step(Builder& b, const Problem& p, Value accepted, Value flush, Value t, Value h, Value to,
+                    Rows z, const Stages& s) const {
+  const Rows results = p.task.results;
+  const Rows end = s.state(b, p.rk, p.rk.main_stages - 1);
+  auto pending = [&] {
+    const Value due = b.logical_or(flush, p.reached(b, p.time(b, cursor.get(b)), to));
+    return b.logical_and(accepted, b.logical_and(left(b, p), due));
+  };
+  b.while_loop([&] { return b.any(pending()); },
+               [&] {
+                 const Value mask = pending();
+                 const Value i = cursor.get(b);
+                 const Value time = p.time(b, i);
+                 // The end itself, bit for bit: what observes only the end must not depend on the
+                 // interpolant.
+                 const Value at_end = b.equal(time, to);
+                 const Value theta = b.div(b.sub(time, t), h);
+                 const std::vector<Value> weights = interpolant_weights(b, p.rk, theta);
+                 each_element(b, 0, p.size, p.rk.stages(), [&](Value d) {
+                   Value slope = schedule::none;
+                   for (int stage = 0; stage < p.rk.stages(); ++stage) {
+                     if (weights[stage] == schedule::none) continue;
+                     const Value k = load(b, s.derivative(b, stage), d);
+                     slope =
+                         slope == schedule::none ? b.mul(weights[stage], k) : b.fma(weights[stage], k, slope);
+                   }
+                   const Value inner = b.fma(h, slope, load(b, z, d));
+                   b.store_masked(results.buffer, result_index(b, results, i, p.size, d),
+                                  b.select(at_end, load(b, end, d), inner), mask);
+                 });
+                 cursor.set(b, b.select(mask, b.integer_add(i, b.integer(1)), i));
+               });
+}
+
+void spoil_results(Builder& b, const Problem& p, Value mask) {
+  const Value rows = b.integer_mul(b.extent(p.task.times), b.index(p.size));
+  const Value nan = b.real(std::numeric_limits<double>::quiet_NaN());
+  b.for_loop(b.index(0), rows, [&](Value row) { store(b, p.task.results, row, nan, mask); });
+}
+
+}  // namespace nodec::solvers

@@ -1,0 +1,75 @@
+// What forward and backward of one solve share (see problem.hpp).
+#include "compiler/solvers/problem.hpp"
+
+namespace nodec::solvers {
+
+namespace {
+
+// Keeps the weight of an element away from zero, so that an exact zero has no error rather than 0/0.
+double smallest_weight(Builder& b) { return b.double_precision() ? 1e-300 : 1e-36; }
+
+int64_t elements_of(const graph::Type& type) { return type.size().value(); }
+
+}  // namespace
+
+Problem::Problem(Builder& b, schedule::SolveTask& task)
+    : task(task),
+      info(task.node->as<graph::SolveInfo>()),
+      rk(*info.tableau),
+      size(task.elements),
+      adaptive(info.rule == graph::StepRule::adaptive) {
+  auto control = [&](graph::Control c) { return task.controls[static_cast<size_t>(c)]; };
+  controls = {control(graph::Control::step), control(graph::Control::max_steps),
+              control(graph::Control::safety), control(graph::Control::min_factor),
+              control(graph::Control::max_factor)};
+  t0 = b.splat(task.t0);
+  count = b.splat(task.lane_times);
+  t1 = b.splat(time(b, b.integer_sub(count, b.integer(1))));
+  direction = b.select(b.less(t1, t0), b.real(-1), b.real(1));
+}
+
+System Problem::system() const {
+  System f;
+  f.size = size;
+  f.evaluate = [this](Builder& b, Value t, Rows y, Rows k) { task.field->evaluate(b, t, y, k); };
+  f.rtol = task.controls[static_cast<size_t>(graph::Control::rtol)];
+  f.atol = [this](Builder& b, Value element) {
+    const Value atol = task.atol_rows.buffer != schedule::none
+                           ? load(b, task.atol_rows, element)
+                           : task.controls[static_cast<size_t>(graph::Control::atol)];
+    return b.add(atol, b.real(smallest_weight(b)));
+  };
+  int64_t first = 0;
+  for (int i = 0; i < info.state_count(); ++i) {
+    const int64_t end = first + elements_of(task.node->operands[i]->type);
+    if (info.states[i].in_norm) {
+      if (!f.in_norm.empty() && f.in_norm.back().second == first)
+        f.in_norm.back().second = end;
+      else
+        f.in_norm.emplace_back(first, end);
+    }
+    first = end;
+  }
+  return f;
+}
+
+Value Problem::time(Builder& b, Value i) const {
+  const Value last = b.integer_sub(count, b.integer(1));
+  return b.splat(task.time(b, b.max(b.integer(0), b.min(i, last))));
+}
+
+Value Problem::reached(Builder& b, Value a, Value by) const {
+  return b.less_equal(b.mul(direction, a), b.mul(direction, by));
+}
+
+Value Problem::steps_wanted(Builder& b) const {
+  const Value whole = b.floor(controls.step);
+  return b.splat(b.select(b.less_equal(b.real(1), whole), whole, b.real(1)));
+}
+
+bool Problem::first_step_is(double value) const {
+  const graph::Node* operand = task.node->operands[info.control_operand(graph::Control::step)];
+  return operand->is(graph::Kind::constant) && operand->is_splat(value);
+}
+
+}  // namespace nodec::solvers

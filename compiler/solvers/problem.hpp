@@ -1,0 +1,33 @@
+// What forward and backward of one solve share: the task's values in the form that steppers use.
+#pragma once
+
+#include "compiler/graph/graph.hpp"
+#include "compiler/schedule/solving.hpp"
+#include "compiler/solvers/control.hpp"
+
+namespace nodec::solvers {
+
+struct Problem {
+  schedule::SolveTask& task;
+  const graph::SolveInfo& info;
+  const Tableau& rk;
+  int64_t size;     // D
+  bool adaptive;    // steps are chosen by the error
+  Value t0, t1;     // lanes
+  Value direction;  // ±1
+  Value count;      // each lane's number of observation times (lanes integer)
+  Controls controls;
+
+  Problem(Builder& b, schedule::SolveTask& task);
+  // The field with the task's tolerances.
+  System system() const;
+  // Time of observation i (lanes integer), some time where there is none.
+  Value time(Builder& b, Value i) const;
+  // a ≤ b in the direction of the solve.
+  Value reached(Builder& b, Value a, Value by) const;
+  Value steps_wanted(Builder& b) const;    // equal_steps: how many (lanes real)
+  bool first_step_is(double value) const;  // adaptive: known to be this constant
+  int first_observed() const { return info.initial_observed ? 1 : 0; }
+};
+
+}  // namespace nodec::solvers

@@ -1,0 +1,563 @@
+// Hand-written fields and tableaux for the tests of the solvers, and a check that their pullbacks are right.
+#include "tests/unit/solvers_fixture.hpp"
+
+#include <doctest/doctest.h>
+
+#include "compiler/graph/op.hpp"
+#include "compiler/solvers/lanes.hpp"
+
+namespace nodec::solvers_fixture {
+
+using namespace schedule;
+
+namespace {
+
+Value apply(Builder& b, std::string_view name, Value x) { return solvers::function(b, name, x); }
+
+// The field as functions of the program: evaluation, and pullbacks with and without each of their results.
+class HandWritten : public FieldCode {
+ public:
+  HandWritten(Program& program, const Field& field, int64_t parameter_offset, BufferId parameters_bar)
+      : program_(program), field_(field), bar_(parameters_bar) {
+    parameters_ = static_cast<BufferId>(program.buffers.size());
+    program.buffers.push_back({.name = "p",
+                               .storage = Storage::parameter,
+                               .size = std::max<int64_t>(1, field.parameters),
+                               .offset = parameter_offset,
+                               .values = {}});
+    evaluate_ = function("field", 3);
+    Builder b(program_, evaluate_);
+    store_all(b, 2, field_.derivative(b, argument_time(b), elements(b, 1), values(b)));
+    for (bool state : {false, true})
+      for (bool frontier : {false, true}) write_pull(state, frontier);
+  }
+
+  void evaluate(Builder& b, Value t, Rows z, Rows k) override {
+    b.call(evaluate_, {time(b, t), {z.buffer, z.offset}, {k.buffer, k.offset}});
+  }
+  void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state,
+            bool frontier) override {
+    if (frontier && bar_ == none) frontier = false;
+    b.call(pull_[state][frontier], {time(b, t),
+                                    {z.buffer, z.offset},
+                                    {kappa.buffer, kappa.offset},
+                                    {z_bar.buffer, z_bar.offset},
+                                    {t_bar.buffer, t_bar.offset}});
+  }
+
+ private:
+  FunctionId function(const std::string& name, int arguments) {
+    Function f;
+    f.name = name;
+    for (int i = 0; i < arguments; ++i) {
+      f.arguments.push_back(static_cast<BufferId>(program_.buffers.size()));
+      program_.buffers.push_back({.name = "argument" + std::to_string(i),
+                                  .lanes = true,
+                                  .storage = Storage::argument,
+                                  .size = i == 0 || i == 4 ? 1 : field_.size,
+                                  .slot = i,
+                                  .values = {}});
+    }
+    program_.functions.push_back(std::move(f));
+    return static_cast<FunctionId>(program_.functions.size()) - 1;
+  }
+  BufferId argument(const Builder& b, int i) { return program_.functions[b.function()].arguments[i]; }
+  Value argument_time(Builder& b) { return b.load(argument(b, 0), b.index(0)); }
+  Values elements(Builder& b, int which) {
+    Values result;
+    for (int64_t d = 0; d < field_.size; ++d) result.push_back(b.load(argument(b, which), b.index(d)));
+    return result;
+  }
+  Values values(Builder& b) {
+    Values result;
+    for (int64_t i = 0; i < field_.parameters; ++i) result.push_back(b.load(parameters_, b.index(i)));
+    return result;
+  }
+  void store_all(Builder& b, int which, const Values& x) {
+    for (size_t d = 0; d < x.size(); ++d) b.store(argument(b, which), b.index(static_cast<int64_t>(d)), x[d]);
+  }
+  void write_pull(bool state, bool frontier) {
+    const FunctionId id = pull_[state][frontier] = function("pullback", 5);
+    Builder b(program_, id);
+    const Field::Cotangents bar =
+        field_.pullback(b, argument_time(b), elements(b, 1), values(b), elements(b, 2));
+    if (state) {
+      store_all(b, 3, bar.z);
+      b.store(argument(b, 4), b.index(0), bar.t);
+    }
+    if (frontier && bar_ != none)
+      for (size_t i = 0; i < bar.p.size(); ++i)
+        b.accumulate(bar_, b.index(static_cast<int64_t>(i)), b.select(b.live(), bar.p[i], b.real(0)));
+  }
+  CallArgument time(Builder& b, Value t) {
+    const BufferId row = b.frame("time", 1);
+    b.store(row, b.index(0), t);
+    return {row, b.index(0)};
+  }
+
+  Program& program_;
+  const Field& field_;
+  BufferId parameters_ = none, bar_ = none;
+  FunctionId evaluate_ = none, pull_[2][2];
+};
+
+// The solve's node, as the scheduler would hand it over; its operands are only asked for their type or
+// constant.
+struct Nodes {
+  std::deque<graph::Node> owned;
+  graph::Node solve;
+
+  Nodes(const Field& field, const Options& options) {
+    graph::SolveInfo info{};
+    const size_t states = std::max<size_t>(1, options.in_norm.size());
+    for (size_t i = 0; i < states; ++i) {
+      graph::SolveState state;
+      state.name = "z" + std::to_string(i);
+      state.in_norm = options.in_norm.empty() || options.in_norm[i];
+      info.states.push_back(state);
+      leaf({{states == 1 ? field.size : 1}, graph::Element::real}, 0);
+    }
+    leaf({}, 0), leaf({}, 0);
+    for (int c = 0; c < static_cast<int>(graph::Control::count); ++c)
+      leaf({}, c == static_cast<int>(graph::Control::step) ? options.step : 0);
+    info.tableau = &options.tableau;
+    info.rule = options.rule;
+    info.adjoint = options.adjoint;
+    info.initial_observed = options.initial_observed;
+    solve.kind = graph::Kind::solve;
+    solve.payload = info;
+    for (const graph::Node& node : owned) solve.operands.push_back(&node);
+  }
+  void leaf(graph::Type type, double value) {
+    graph::Node node;
+    node.kind = graph::Kind::constant;
+    node.type = std::move(type);
+    node.payload = graph::Constant{{value}};
+    owned.push_back(std::move(node));
+  }
+};
+
+int64_t longest(const std::vector<Sample>& samples) {
+  size_t n = 1;
+  for (const Sample& sample : samples) n = std::max(n, sample.times.size());
+  return static_cast<int64_t>(n);
+}
+
+constexpr int slots_per_problem = 5;  // z0, t0, times, their number, cotangents
+
+// Appends the data of one problem for each sample.
+void append_data(Batch& batch, const Field& field, const std::vector<Sample>& samples, int64_t times) {
+  std::vector<double> z0, t0, ts, counts, bars;
+  for (const Sample& s : samples) {
+    z0.insert(z0.end(), s.z0.begin(), s.z0.end());
+    t0.push_back(s.t0);
+    counts.push_back(static_cast<double>(s.times.size()));
+    for (int64_t i = 0; i < times; ++i)
+      ts.push_back(i < static_cast<int64_t>(s.times.size()) ? s.times[i] : -12345.0);
+    for (int64_t i = 0; i < times * field.size; ++i)
+      bars.push_back(i < static_cast<int64_t>(s.bar.size()) ? s.bar[i] : 0.0);
+  }
+  for (auto* array : {&z0, &t0, &ts, &counts, &bars}) batch.data.push_back(*array);
+}
+
+// One solve in the pool function: its task and the buffers it uses.
+struct Written {
+  SolveTask task;
+  BufferId bars = none;
+};
+Written prepare(Builder& b, const Field& field, const Options& options, const Nodes& nodes, HandWritten& code,
+                int64_t times, int first_slot) {
+  Written w;
+  auto data = [&](int slot, int64_t size) {
+    return b.buffer({.name = "data" + std::to_string(slot),
+                     .lanes = true,
+                     .storage = Storage::data,
+                     .size = size,
+                     .slot = first_slot + slot,
+                     .values = {}});
+  };
+  const BufferId z0 = data(0, field.size), t0 = data(1, 1), ts = data(2, times), count = data(3, 1);
+  w.bars = data(4, times * field.size);
+  SolveTask& task = w.task;
+  task.node = &nodes.solve;
+  task.elements = field.size;
+  task.initial = solvers::frame_rows(b, "initial", field.size);
+  b.each(field.size, [&](Value d) { b.store(task.initial.buffer, d, b.load(z0, d)); });
+  task.t0 = b.load(t0, b.index(0));
+  task.time = [ts](Builder& at, Value i) { return at.load(ts, i); };
+  task.times = times;
+  task.lane_times = b.to_integer(b.load(count, b.index(0)));
+  for (double control : {options.rtol, options.atol, options.step, options.max_steps, options.safety,
+                         options.min_factor, options.max_factor, options.adjoint_rtol, options.adjoint_atol})
+    task.controls.push_back(b.real(control));
+  task.results = solvers::frame_rows(b, "results", times * field.size);
+  task.field = &code;
+  return w;
+}
+
+BufferId output(Builder& b, int slot, int64_t size) {
+  return b.buffer({.name = "output" + std::to_string(slot),
+                   .lanes = true,
+                   .storage = Storage::output,
+                   .size = size,
+                   .slot = slot,
+                   .values = {}});
+}
+void write_output(Builder& b, int slot, Rows rows, int64_t size) {
+  const BufferId to = output(b, slot, size);
+  b.for_loop(b.index(0), b.index(size), [&](Value i) { b.store(to, i, solvers::load(b, rows, i)); });
+}
+
+Program empty_program(const Options& options) {
+  Program program;
+  program.lanes = options.lanes;
+  program.double_precision = options.double_precision;
+  program.interface.solves.resize(1);
+  return program;
+}
+FunctionId add_function(Program& program, const std::string& name) {
+  Function f;
+  f.name = name;
+  program.functions.push_back(std::move(f));
+  return static_cast<FunctionId>(program.functions.size()) - 1;
+}
+
+}  // namespace
+
+Solution solve(const Field& field, const std::vector<double>& parameters, const Options& options,
+               const std::vector<Sample>& samples) {
+  const int64_t times = longest(samples), n = static_cast<int64_t>(samples.size());
+  const Nodes nodes(field, options);
+  Program program = empty_program(options);
+  BufferId bar = none;
+  if (options.gradient && field.parameters > 0) {
+    bar = static_cast<BufferId>(program.buffers.size());
+    program.buffers.push_back(
+        {.name = "p_bar", .storage = Storage::accumulator, .size = field.parameters, .values = {}});
+  }
+  HandWritten code(program, field, 0, bar);
+  const auto lowering = solvers::make_solvers();
+  program.pool = add_function(program, "pool");
+  {
+    Builder b(program, program.pool);
+    Written w = prepare(b, field, options, nodes, code, times, 0);
+    w.task.recording = options.gradient ? Recording::record : Recording::no;
+    lowering->forward(b, w.task);
+    write_output(b, 0, w.task.results, times * field.size);
+    if (options.gradient) {
+      AdjointTask adjoint;
+      adjoint.solve = &w.task;
+      adjoint.results_bar = solvers::frame_rows(b, "results_bar", times * field.size);
+      b.for_loop(b.index(0), b.index(times * field.size),
+                 [&](Value i) { solvers::store(b, adjoint.results_bar, i, b.load(w.bars, i)); });
+      adjoint.initial_bar = solvers::frame_rows(b, "initial_bar", field.size);
+      adjoint.t0_bar = solvers::frame_rows(b, "t0_bar", 1);
+      adjoint.times_bar = solvers::frame_rows(b, "times_bar", times);
+      lowering->backward(b, adjoint);
+      write_output(b, 1, adjoint.initial_bar, field.size);
+      write_output(b, 2, adjoint.t0_bar, 1);
+      write_output(b, 3, adjoint.times_bar, times);
+    }
+  }
+  if (bar != none) {
+    program.epilogue = add_function(program, "epilogue");
+    Builder b(program, program.epilogue);
+    const BufferId total =
+        b.buffer({.name = "gradient", .storage = Storage::total, .size = field.parameters, .values = {}});
+    b.for_loop(b.index(0), b.index(field.parameters), [&](Value i) { b.store(total, i, b.load(bar, i)); });
+  }
+  Solution solution;
+  solution.fault = verify(program);
+  if (!solution.fault.empty()) return solution;
+
+  Batch batch;
+  batch.samples = n;
+  batch.parameters = parameters;
+  if (batch.parameters.empty()) batch.parameters = {0};
+  append_data(batch, field, samples, times);
+  const BatchResult result = interpret(program, batch);
+  solution.fault = result.fault;
+  if (!result.fault.empty()) return solution;
+  auto part = [&](int slot, int64_t sample, int64_t size, int64_t used) {
+    const auto first = result.outputs[slot].begin() + sample * size;
+    return std::vector<double>(first, first + used);
+  };
+  for (int64_t s = 0; s < n; ++s) {
+    Solution::One one;
+    const int64_t own = static_cast<int64_t>(samples[s].times.size());
+    one.z = part(0, s, times * field.size, own * field.size);
+    if (options.gradient) {
+      one.z0_bar = part(1, s, field.size, field.size);
+      one.t0_bar = result.outputs[2][s];
+      one.times_bar = part(3, s, times, own);
+    }
+    one.status = result.status[s];
+    one.statistics = result.statistics[s];
+    solution.samples.push_back(std::move(one));
+  }
+  solution.parameters_bar = result.totals;
+  return solution;
+}
+
+double replayed(const Field& field, const Options& options, const std::vector<double>& base_parameters,
+                const Sample& base, const std::vector<double>& parameters, const Sample& moved) {
+  const int64_t times = static_cast<int64_t>(base.times.size());
+  const Nodes nodes(field, options);
+  Program program = empty_program(options);
+  HandWritten base_code(program, field, 0, none), moved_code(program, field, field.parameters, none);
+  const auto lowering = solvers::make_solvers();
+  program.pool = add_function(program, "pool");
+  {
+    Builder b(program, program.pool);
+    Written recorded = prepare(b, field, options, nodes, base_code, times, 0);
+    recorded.task.recording = Recording::record;
+    lowering->forward(b, recorded.task);
+    Written again = prepare(b, field, options, nodes, moved_code, times, slots_per_problem);
+    again.task.recording = Recording::replay;
+    lowering->forward(b, again.task);
+    write_output(b, 0, again.task.results, times * field.size);
+  }
+  REQUIRE(verify(program) == "");
+  Batch batch;
+  batch.parameters = base_parameters;
+  batch.parameters.insert(batch.parameters.end(), parameters.begin(), parameters.end());
+  if (batch.parameters.empty()) batch.parameters = {0};
+  append_data(batch, field, {base}, times);
+  append_data(batch, field, {moved}, times);
+  const BatchResult result = interpret(program, batch);
+  REQUIRE(result.fault == "");
+  double sum = 0;
+  for (size_t i = 0; i < base.bar.size(); ++i) sum += base.bar[i] * result.outputs[0][i];
+  return sum;
+}
+
+// ---- fields
+
+Field lotka_volterra() {
+  Field f;
+  f.size = 2, f.parameters = 4;
+  f.derivative = [](Builder& b, Value, const Values& z, const Values& p) -> Values {
+    const Value xy = b.mul(z[0], z[1]);
+    return {b.sub(b.mul(p[0], z[0]), b.mul(p[1], xy)), b.sub(b.mul(p[2], xy), b.mul(p[3], z[1]))};
+  };
+  f.pullback = [](Builder& b, Value, const Values& z, const Values& p, const Values& k) -> Field::Cotangents {
+    const Value xy = b.mul(z[0], z[1]);
+    const Value xy_bar = b.sub(b.mul(p[2], k[1]), b.mul(p[1], k[0]));
+    return {{b.fma(xy_bar, z[1], b.mul(p[0], k[0])), b.fma(xy_bar, z[0], b.neg(b.mul(p[3], k[1])))},
+            b.mul(k[0], b.real(0)),
+            {b.mul(k[0], z[0]), b.neg(b.mul(k[0], xy)), b.mul(k[1], xy), b.neg(b.mul(k[1], z[1]))}};
+  };
+  return f;
+}
+
+Field forced_oscillator() {
+  Field f;
+  f.size = 2, f.parameters = 3;
+  f.derivative = [](Builder& b, Value t, const Values& z, const Values& p) -> Values {
+    const Value force = apply(b, "cos", b.mul(p[2], t));
+    return {z[1], b.sub(b.sub(force, b.mul(p[0], z[0])), b.mul(p[1], z[1]))};
+  };
+  f.pullback = [](Builder& b, Value t, const Values& z, const Values& p,
+                  const Values& k) -> Field::Cotangents {
+    const Value slope = b.neg(b.mul(k[1], apply(b, "sin", b.mul(p[2], t))));
+    return {{b.neg(b.mul(p[0], k[1])), b.sub(k[0], b.mul(p[1], k[1]))},
+            b.mul(slope, p[2]),
+            {b.neg(b.mul(k[1], z[0])), b.neg(b.mul(k[1], z[1])), b.mul(slope, t)}};
+  };
+  return f;
+}
+
+Field cosine() {
+  Field f;
+  f.derivative = [](Builder& b, Value t, const Values&, const Values&) -> Values {
+    return {apply(b, "cos", t)};
+  };
+  f.pullback = [](Builder& b, Value t, const Values&, const Values&, const Values& k) -> Field::Cotangents {
+    return {{b.mul(k[0], b.real(0))}, b.neg(b.mul(k[0], apply(b, "sin", t))), {}};
+  };
+  return f;
+}
+
+Field decay() {
+  Field f;
+  f.parameters = 1;
+  f.derivative = [](Builder& b, Value, const Values& z, const Values& p) -> Values {
+    return {b.neg(b.mul(p[0], z[0]))};
+  };
+  f.pullback = [](Builder& b, Value, const Values& z, const Values& p, const Values& k) -> Field::Cotangents {
+    return {{b.neg(b.mul(p[0], k[0]))}, b.mul(k[0], b.real(0)), {b.neg(b.mul(k[0], z[0]))}};
+  };
+  return f;
+}
+
+Field blow_up() {
+  Field f;
+  f.derivative = [](Builder& b, Value, const Values& z, const Values&) -> Values {
+    return {b.mul(z[0], z[0])};
+  };
+  f.pullback = [](Builder& b, Value, const Values& z, const Values&, const Values& k) -> Field::Cotangents {
+    return {{b.mul(b.real(2), b.mul(z[0], k[0]))}, b.mul(k[0], b.real(0)), {}};
+  };
+  return f;
+}
+
+Field square_root() {
+  Field f;
+  f.derivative = [](Builder& b, Value, const Values& z, const Values&) -> Values {
+    return {b.neg(b.sqrt(z[0]))};
+  };
+  f.pullback = [](Builder& b, Value, const Values& z, const Values&, const Values& k) -> Field::Cotangents {
+    return {{b.div(b.mul(b.real(-0.5), k[0]), b.sqrt(z[0]))}, b.mul(k[0], b.real(0)), {}};
+  };
+  return f;
+}
+
+Field wide(int64_t size) {
+  Field f;
+  f.size = size, f.parameters = 1;
+  f.derivative = [](Builder& b, Value t, const Values& z, const Values& p) -> Values {
+    Values result;
+    for (size_t d = 0; d < z.size(); ++d) {
+      const Value own = b.neg(b.mul(p[0], z[d]));
+      result.push_back(d == 0 ? own : b.fma(b.mul(b.real(0.1), t), z[d - 1], own));
+    }
+    return result;
+  };
+  f.pullback = [](Builder& b, Value t, const Values& z, const Values& p,
+                  const Values& k) -> Field::Cotangents {
+    Field::Cotangents bar;
+    Value p_bar = b.mul(k[0], b.real(0));
+    bar.t = p_bar;
+    for (size_t d = 0; d < z.size(); ++d) {
+      const Value own = b.neg(b.mul(p[0], k[d]));
+      bar.z.push_back(d + 1 == z.size() ? own : b.fma(b.mul(b.real(0.1), t), k[d + 1], own));
+      p_bar = b.fma(b.neg(k[d]), z[d], p_bar);
+      if (d > 0) bar.t = b.fma(b.mul(b.real(0.1), k[d]), z[d - 1], bar.t);
+    }
+    bar.p = {p_bar};
+    return bar;
+  };
+  return f;
+}
+
+// ---- tableaux in FSAL form
+
+namespace {
+
+// Cubic Hermite interpolation of a step from its ends' derivatives.
+void interpolate_by_hermite(Tableau& rk) {
+  rk.interpolant.assign(rk.b.size(), {});
+  for (size_t i = 0; i < rk.b.size(); ++i) {
+    std::vector<double> row{0, 3 * rk.b[i], -2 * rk.b[i]};
+    if (i == 0) row[0] += 1, row[1] -= 2, row[2] += 1;
+    if (i + 1 == rk.b.size()) row[1] -= 1, row[2] += 1;
+    rk.interpolant[i] = row;
+  }
+}
+
+Tableau with_end(Tableau rk) {
+  rk.a.push_back(rk.b);
+  rk.b.push_back(0);
+  rk.c.push_back(1);
+  if (!rk.error.empty()) rk.error.push_back(0);
+  rk.fsal_added = true;
+  rk.main_stages = static_cast<int>(rk.c.size());
+  interpolate_by_hermite(rk);
+  return rk;
+}
+
+}  // namespace
+
+Tableau euler() {
+  Tableau rk;
+  rk.name = "euler", rk.order = 1;
+  rk.c = {0}, rk.a = {{}}, rk.b = {1};
+  return with_end(rk);
+}
+
+Tableau heun() {
+  Tableau rk;
+  rk.name = "heun", rk.order = 2, rk.embedded_order = 1;
+  rk.c = {0, 1}, rk.a = {{}, {1}}, rk.b = {0.5, 0.5}, rk.error = {-0.5, 0.5};
+  return with_end(rk);
+}
+
+Tableau rk4() {
+  Tableau rk;
+  rk.name = "rk4", rk.order = 4;
+  rk.c = {0, 0.5, 0.5, 1}, rk.a = {{}, {0.5}, {0, 0.5}, {0, 0, 1}};
+  rk.b = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
+  return with_end(rk);
+}
+
+// Bogacki, Shampine 1989.
+Tableau bosh3() {
+  Tableau rk;
+  rk.name = "bosh3", rk.order = 3, rk.embedded_order = 2;
+  rk.c = {0, 0.5, 0.75, 1};
+  rk.b = {2.0 / 9, 1.0 / 3, 4.0 / 9, 0};
+  rk.a = {{}, {0.5}, {0, 0.75}, {2.0 / 9, 1.0 / 3, 4.0 / 9}};
+  rk.error = {2.0 / 9 - 7.0 / 24, 1.0 / 3 - 1.0 / 4, 4.0 / 9 - 1.0 / 3, -1.0 / 8};
+  rk.main_stages = 4;
+  interpolate_by_hermite(rk);
+  return rk;
+}
+
+// Dormand, Prince 1980; interpolant: Shampine 1986.
+Tableau dopri5() {
+  Tableau rk;
+  rk.name = "dopri5", rk.order = 5, rk.embedded_order = 4;
+  rk.c = {0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1};
+  rk.b = {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84, 0};
+  rk.a = {{},
+          {1.0 / 5},
+          {3.0 / 40, 9.0 / 40},
+          {44.0 / 45, -56.0 / 15, 32.0 / 9},
+          {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+          {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
+          {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}};
+  const std::vector<double> embedded{5179.0 / 57600, 0,       7571.0 / 16695, 393.0 / 640, -92097.0 / 339200,
+                                     187.0 / 2100,   1.0 / 40};
+  for (int i = 0; i < 7; ++i) rk.error.push_back(rk.b[i] - embedded[i]);
+  rk.interpolant = {
+      {1, -8048581381.0 / 2820520608, 8663915743.0 / 2820520608, -12715105075.0 / 11282082432},
+      {},
+      {0, 131558114200.0 / 32700410799, -68118460800.0 / 10900136933, 87487479700.0 / 32700410799},
+      {0, -1754552775.0 / 470086768, 14199869525.0 / 1410260304, -10690763975.0 / 1880347072},
+      {0, 127303824393.0 / 49829197408, -318862633887.0 / 49829197408, 701980252875.0 / 199316789632},
+      {0, -282668133.0 / 205662961, 2019193451.0 / 616988883, -1453857185.0 / 822651844},
+      {0, 40617522.0 / 29380423, -110615467.0 / 29380423, 69997945.0 / 29380423}};
+  rk.main_stages = 7;
+  return rk;
+}
+
+// Tsitouras 2011.
+Tableau tsit5() {
+  Tableau rk;
+  rk.name = "tsit5", rk.order = 5, rk.embedded_order = 4;
+  rk.c = {0, 0.161, 0.327, 0.9, 0.9800255409045097, 1, 1};
+  rk.b = {0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081,
+          2.324710524099774,   0};
+  rk.a = {
+      {},
+      {0.161},
+      {-0.008480655492356989, 0.335480655492357},
+      {2.8971530571054935, -6.359448489975075, 4.3622954328695815},
+      {5.325864828439257, -11.748883564062828, 7.4955393428898365, -0.09249506636175525},
+      {5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401, -0.028269050394068383},
+      {0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081,
+       2.324710524099774}};
+  rk.error = {-0.00178001105222577714, -0.0008164344596567469, 0.007880878010261995, -0.1447110071732629,
+              0.5823571654525552,      -0.45808210592918697,   0.015151515151515152};
+  rk.interpolant = {{1, -2.763706197274826, 2.9132554618219126, -1.0530884977290216},
+                    {0, 0.13169999999999998, -0.2234, 0.1017},
+                    {0, 3.9302962368947516, -5.941033872131505, 2.490627285651253},
+                    {0, -12.411077166933676, 30.33818863028232, -16.548102889244902},
+                    {0, 37.50931341651104, -88.1789048947664, 47.37952196281928},
+                    {0, -27.896526289197286, 65.09189467479366, -34.87065786149661},
+                    {0, 1.5, -4, 2.5}};
+  rk.main_stages = 7;
+  return rk;
+}
+
+}  // namespace nodec::solvers_fixture
