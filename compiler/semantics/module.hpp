@@ -29,6 +29,7 @@ struct DataDecl {
   // Integers: allowed range [lo, hi), as expressions of lengths.
   std::optional<std::pair<Extent, Extent>> bounds;
   Span span;
+  bool constant = false;  // a `const` without value: one for all samples
 };
 
 // How a parameter starts.
@@ -74,6 +75,14 @@ struct SolveUse {
   Span span;
 };
 
+// A constant index or slice of an array whose extent is a length: the lengths that the data bind must leave room for it.
+struct LengthRequirement {
+  Extent slack;       // ≥ 0 where it fits
+  std::string index;  // as the text has it
+  Extent extent;      // of the axis
+  Span span;
+};
+
 struct Model {
   std::string name;
   std::vector<DataDecl> data;
@@ -85,6 +94,7 @@ struct Model {
   std::optional<TrainSpec> train;
   std::vector<SolveUse> solves;        // in order of the text
   std::vector<std::string> lengths;    // atoms that the data bind, in order of declaration
+  std::vector<LengthRequirement> requirements;
   Span span;
 };
 

@@ -1,0 +1,302 @@
+// The work of this layer: walks the AST and builds the graph. Split over the .cpp files named at each group.
+//
+// A mistake is reported where it is found and then thrown as Abandon to the enclosing statement, whose names count as
+// failed from then on: what reads them is abandoned without a second message.
+#pragma once
+
+#include <deque>
+#include <set>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "compiler/derive/derive.hpp"
+#include "compiler/graph/graph.hpp"
+#include "compiler/graph/tableau.hpp"
+#include "compiler/semantics/module.hpp"
+#include "compiler/semantics/value.hpp"
+
+namespace nodec::semantics {
+
+using source::Id;
+using syntax::Expr;
+
+struct Abandon {};
+
+// Gives a variable its value back at the end of a block, also when that is abandoned.
+template <class T>
+struct Restored {
+  T& place;
+  T old;
+  explicit Restored(T& variable) : place(variable), old(variable) {}
+  Restored(T& variable, T value) : place(variable), old(std::move(variable)) { place = std::move(value); }
+  ~Restored() { place = std::move(old); }
+  Restored(const Restored&) = delete;
+  Restored& operator=(const Restored&) = delete;
+};
+
+// An argument of a call: its value and where it stands.
+struct Actual {
+  std::string name;  // "" when positional
+  Value value;
+  const Expr* text = nullptr;
+  Span span;
+  Span name_span;
+};
+struct CallSite {
+  std::string name;
+  Span span, callee;
+  std::vector<Actual> arguments;
+};
+
+// A method as `by` wants it.
+struct MethodUse {
+  const graph::Tableau* tableau = nullptr;
+  std::string name;
+  graph::StepRule rule = graph::StepRule::adaptive;
+  std::vector<Ref> controls;           // of Control::count; the adjoint's are filled in by solve
+  std::vector<std::string> norm;       // states that the norm is restricted to; empty: all
+  Span norm_span;
+};
+
+// How many elements an array may have, how many nodes and steps an elaboration.
+constexpr int64_t largest_array = int64_t{1} << 31;
+constexpr size_t largest_graph = 1'000'000;
+constexpr int64_t most_steps = 4'000'000;
+constexpr int deepest = 1400;
+constexpr int most_axes = 16;
+
+class Elaborator {
+ public:
+  Elaborator(Module& module, const Options& options, const Reader& reader, source::Files& files,
+             source::Diagnostics& diagnostics);
+  void run(const syntax::File& file);
+  // The field's values at a point: derivative of each state, given t, states and inputs in order.
+  std::vector<Tensor> right_hand_side(const FieldInstance& field, const Tensor* time, const std::vector<Tensor>& states,
+                                      const std::vector<Tensor>& inputs, Span use);
+  MethodUse method(const syntax::Method* written, Extent elements, Scope& scope);
+
+ private:
+  friend class Builtins;
+
+  // ---- modules.cpp: files and top-level declarations
+  struct LoadedFile {
+    std::shared_ptr<const syntax::File> file;
+    ScopePtr scope;
+    Span from;  // the `use` that is loading it
+  };
+  void declare_file(const syntax::File& file, const ScopePtr& scope, bool main);
+  void declare(const syntax::DeclPtr& decl, const ScopePtr& scope);
+  void import(const syntax::Use& use, Span span, const ScopePtr& scope);
+  LoadedFile* load(const syntax::Use& use, Span span);
+  void add_binding(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make);
+  void note_differentiated(const syntax::File& file);
+  void check_defines();
+
+  // ---- scope.cpp: names
+  Binding* find(Scope& scope, const std::string& name);
+  Value lookup(Scope& scope, const std::string& name, Span span);
+  Value force(Binding& binding, const std::string& name, Span use);
+  void bind(Scope& scope, const std::string& name, Span span, Value value);
+  std::vector<std::string> visible_names(Scope& scope);
+  [[noreturn]] void unknown(const std::string& what, const std::string& name, Span span,
+                            const std::vector<std::string>& candidates);
+  template <class... A>
+  [[noreturn]] void fail(Id id, Span span, A&&... arguments) {
+    diagnostics_.report(id, span, std::forward<A>(arguments)...);
+    throw Abandon{};
+  }
+  [[noreturn]] void unsupported(const std::string& what, Span span) { fail(Id::not_supported_yet, span, what); }
+  void count_work(Span span);
+
+  // ---- shapes.cpp: loops, broadcasting, integers
+  std::vector<int> union_of(const std::vector<int>& a, const std::vector<int>& b) const;
+  std::vector<Extent> extents(const std::vector<int>& loops) const;
+  // The value with axes for `loops` (a superset of its own) and its own shape broadcast to `shape`.
+  Ref fit(const Tensor& x, const std::vector<int>& loops, const std::vector<Extent>& shape);
+  Ref fit(const Tensor& x, const std::vector<int>& loops) { return fit(x, loops, x.shape()); }
+  // The shape that both broadcast to, or a diagnostic with both.
+  std::vector<Extent> broadcast(const Tensor& a, Span a_span, const Tensor& b, Span b_span, Span at,
+                                const std::string& what);
+  void check_size(const Type& type, Span span);
+  Tensor tensor_of(Ref ref, std::vector<int> loops = {});
+  Tensor number(double value);
+  Tensor integer(const Extent& value);
+  Tensor from_affine(const Affine& affine);
+  Ref affine_ref(const Affine& affine);
+  Tensor elementwise(std::string_view op, std::vector<Tensor> operands, const std::vector<Span>& spans, Span at,
+                     const std::string& what);
+  Tensor real(const Tensor& x);
+  Tensor arithmetic_operand(const Tensor& x, Span span, const std::string& what);
+  std::optional<Affine> combine(std::string_view op, const Tensor& a, const Tensor& b);
+  Tensor sum(const Tensor& x, const std::vector<int>& own_axes);
+  // Products and sums by labels over own axes; loops' labels are added.
+  Tensor contract(const std::vector<std::string>& labels, const std::string& result, const std::vector<Tensor>& operands);
+  Tensor reshape(const Tensor& x, std::vector<Extent> shape);
+  // The own axes of x rearranged by an index map: for each own axis of x its map over the axes of `shape`.
+  Tensor view(const Tensor& x, std::vector<graph::AxisMap> axes, std::vector<Extent> shape);
+
+  // ---- expressions.cpp, operators.cpp
+  Value evaluate(const Expr& expr, Scope& scope);
+  Tensor tensor(const Expr& expr, Scope& scope);
+  Tensor as_tensor(const Value& value, Span span);
+  Tensor scalar(const Expr& expr, Scope& scope, const std::string& what);
+  Tensor condition(const Expr& expr, Scope& scope);
+  Extent dimension(const Expr& expr, Scope& scope);
+  int64_t constant_integer(const Expr& expr, Scope& scope, const std::string& what);
+  double constant_real(const Expr& expr, Scope& scope, const std::string& what);
+  std::string describe(const Value& value);
+  Value name_reference(const syntax::NameRef& name, Span span, Scope& scope);
+  Value special_name(const std::string& name);
+  Value member(const syntax::Member& member, Span span, Scope& scope);
+  Value unary(const syntax::UnaryOp& op, Span span, Scope& scope);
+  Value binary(const syntax::BinaryOp& op, Span span, Scope& scope);
+  Tensor binary_values(syntax::Binary op, const Tensor& a, Span a_span, const Tensor& b, Span b_span, Span at);
+  Tensor power(const Tensor& base, Span base_span, const Tensor& exponent, Span exponent_span, Span at);
+  Tensor product(const Tensor& a, Span a_span, const Tensor& b, Span b_span, Span at);
+  Tensor integer_power(const Tensor& base, int64_t exponent);
+  Value conditional(const syntax::If& choice, Span span, Scope& scope);
+  Value choose(const Tensor& condition, const Value& a, Span a_span, const Value& b, Span b_span, Span at);
+  Value stack_of(const std::vector<Tensor>& parts, const std::vector<Span>& spans, Span span);
+  void bind_target(const syntax::Target& target, const Value& value, Span value_span, Scope& scope);
+
+  // ---- indexing.cpp
+  Value index(const syntax::Index& index, Span span, Scope& scope);
+  Tensor index_tensor(const Tensor& x, Span x_span, const std::vector<syntax::IndexItem>& items, Span span, Scope& scope);
+  Tensor gather(const Tensor& x, const std::vector<std::optional<Tensor>>& indices, Span span);
+
+  // ---- loops.cpp
+  struct OpenLoops {
+    ScopePtr scope;
+    std::vector<int> loops;
+    std::optional<Tensor> condition;
+  };
+  OpenLoops open_loops(const syntax::Iteration& iteration, const ScopePtr& scope);
+  std::pair<Extent, Extent> range(const syntax::Range& range, Scope& scope);
+  Value comprehension(const syntax::Comprehension& comprehension, Span span, Scope& scope);
+  Tensor reduction(const std::string& name, const Expr& body, const syntax::Iteration& iteration, Span span,
+                   Scope& scope);
+  Value fold(const syntax::Loop& loop, Span span, Scope& scope);
+  Tensor close_stack(const Tensor& body, const std::vector<int>& loops);
+
+  // ---- markers.cpp: names that derivatives are taken by
+  Tensor mark(const std::string& name, const Tensor& x);
+  // Puts back what the markers from `frame` on stand for, but for `kept`.
+  void resolve(size_t frame, const std::vector<Ref*>& roots, Ref kept = nullptr);
+  size_t marker_frame() const { return markers_.size(); }
+
+  // ---- calls.cpp
+  Value call(const syntax::Call& call, Span span, Scope& scope);
+  Value call_value(const Value& callee, CallSite& site, Scope& scope);
+  Value apply_function(const Function& function, CallSite& site);
+  Value apply_layer(const LayerInstance& layer, CallSite& site);
+  ScopePtr bind_formals(const std::vector<syntax::Formal>& formals, const std::vector<syntax::Name>& shape_variables,
+                        const ScopePtr& outer, CallSite& site, const std::string& what);
+  Value formal_value(const syntax::Formal& formal, const Actual& actual, const std::vector<syntax::Name>& shape_variables,
+                     Scope& scope);
+  void match_shape(const syntax::Formal& formal, const Tensor& x, Span span,
+                   const std::vector<syntax::Name>& shape_variables, Scope& scope);
+  Value body(const syntax::Body& body, const ScopePtr& scope);
+  std::vector<Actual> actuals(const std::vector<syntax::Argument>& arguments, Scope& scope);
+  Value field_call(FieldInstance& field, const syntax::Call& call, Span span, Scope& scope);
+
+  // ---- builtins.cpp and builtins_*.cpp
+  bool is_builtin(const std::string& name) const;
+  const std::vector<std::string>& builtin_names() const;
+  Value call_builtin(const std::string& name, const syntax::Call* call, CallSite& site, Scope& scope);
+  Value derivative(const std::string& name, const syntax::Call& call, Span span, Scope& scope);
+
+  // ---- declarations.cpp
+  // Binds a name at once; what fails leaves it failed.
+  void define(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make);
+  Type type_of(const syntax::TypeExpr& type, Scope& scope);
+  void require_sizes(const Type& type, const syntax::TypeExpr& written, const std::string& what);
+  Ref initial_value(const Tensor& value, const Type& type, Span span, const std::string& name, Span type_span);
+  void check_inside(const syntax::ParamDecl& decl, const ParameterDecl& parameter);
+  double default_start(const syntax::ParamDecl& decl, Scope& scope);
+  Value dim_value(const syntax::DimDecl& decl, Scope& scope);
+  Value const_value(const syntax::ConstDecl& decl, Scope& scope, Span span);
+  Value param(const syntax::ParamDecl& decl, const ScopePtr& scope, Span span);
+  Initializer initializer(const syntax::ParamDecl& decl, const Type& type, Scope& scope);
+  Value instance(const syntax::Instance& decl, const ScopePtr& scope, Span span);
+  Value instantiate(const syntax::Instance& decl, const std::string& path, const std::string& source_path,
+                    const ScopePtr& scope);
+  std::shared_ptr<LayerInstance> make_layer(const LayerTemplate& layer, const std::string& path,
+                                            const std::string& source_path, CallSite& site);
+  bool common_member(const syntax::DeclPtr& decl, const ScopePtr& scope);
+  void guarded(const std::function<void()>& statement);
+
+  // ---- field.cpp
+  std::shared_ptr<FieldInstance> make_field(const syntax::FieldDecl& decl, const ScopePtr& outer, const std::string& path,
+                                            const std::string& source_path, CallSite* arguments);
+  void check_field(FieldInstance& field);
+  FieldInstance::Member variable(const syntax::VarDecl& decl, Scope& scope, const std::string& what, bool sized);
+  void lazy_let(const syntax::Let& let, const ScopePtr& scope, Span span);
+  FieldInstance& field_of(const Expr& callee, Scope& scope);
+  struct Binds {
+    std::vector<Tensor> states, inputs;
+    std::optional<Tensor> time;
+  };
+  Binds field_arguments(FieldInstance& field, const syntax::Call& call, Span span, Scope& scope, bool solve);
+
+  // ---- solve.cpp, methods.cpp
+  Value solve(const syntax::Solve& solve, Span span, Scope& scope);
+  void adjoint_of(const syntax::Method* written, MethodUse& method, graph::SolveInfo& info, Scope& scope);
+  const graph::Tableau* tableau(const std::string& name, Span span, Scope& scope);
+  const graph::Tableau* make_tableau(const syntax::TableauDecl& decl, Scope& scope);
+  std::vector<double> numbers(const Expr& expr, Scope& scope);
+  std::vector<std::vector<double>> rows(const Expr& expr, Scope& scope);
+  Tensor positive(const Expr& expr, Scope& scope, const std::string& what, bool zero_allowed);
+  bool reads(const std::vector<Ref>& roots, Ref variable) const;
+
+  // ---- model.cpp, train.cpp
+  void model(const syntax::ModelDecl& decl, Span span, const ScopePtr& outer);
+  Value data(const syntax::DataDecl& decl, Model& model, Scope& scope, Span span);
+  Value sample(const syntax::SampleDecl& decl, Model& model, Scope& scope, Span span);
+  Ref averaged(const Tensor& x);
+  TrainSpec train(const syntax::Train& train, Span span, Scope& scope);
+  std::string path_of(const Expr& expr, Scope& scope);
+  std::string parameter_group(std::string path, Span span, Scope& scope);
+  void model_let(const syntax::Let& let, const ScopePtr& scope);
+  // All nodes that the roots reach, inside lambdas too.
+  std::vector<Ref> everything(const std::vector<Ref>& roots) const;
+  void finish(Model& model, size_t frame);
+  std::vector<ParameterDecl> parameters_read(const std::vector<Ref>& roots) const;
+
+  Module& module_;
+  graph::Graph& g_;
+  const Options& options_;
+  const Reader& reader_;
+  source::Files& files_;
+  source::Diagnostics& diagnostics_;
+
+  std::map<std::string, LoadedFile> loaded_;
+  std::vector<std::string> loading_;
+  std::vector<syntax::ExprPtr> kept_expressions_;
+  std::unordered_set<std::string> differentiated_;  // names that some derivative is taken by
+  std::set<std::string> defined_;                   // -D names that were found
+  std::vector<std::string> definable_;
+
+  std::vector<Extent> loop_extents_;  // by loop
+  std::vector<Tensor> guards_;        // conditions under which the expression is read
+  struct Marker {
+    Ref variable;
+    Tensor value;
+  };
+  std::vector<Marker> markers_;
+  std::map<std::string, Span> length_spans_;
+  std::map<Ref, std::pair<Extent, Extent>> integer_bounds_;  // of data and samples; looked up, never iterated
+
+  std::vector<ParameterDecl> parameters_;
+  std::vector<DataDecl> const_data_;
+  std::map<const syntax::TableauDecl*, const graph::Tableau*> tableaux_;
+  std::map<const syntax::SampleDecl*, int> streams_;
+  std::map<const void*, int> active_;  // functions being applied
+  std::vector<SolveUse> solves_;
+  Model* model_ = nullptr;
+  bool in_metric_ = false, in_field_ = false;
+  int depth_ = 0;
+  int64_t steps_ = 0;
+};
+
+}  // namespace nodec::semantics

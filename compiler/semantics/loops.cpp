@@ -1,0 +1,245 @@
+// Comprehensions and reductions become axes of the graph; folds over constant ranges are unrolled.
+#include <algorithm>
+#include <limits>
+
+#include "compiler/graph/algebra.hpp"
+#include "compiler/semantics/elaborator.hpp"
+
+namespace nodec::semantics {
+
+using graph::Element;
+using graph::Kind;
+
+std::pair<Extent, Extent> Elaborator::range(const syntax::Range& range, Scope& scope) {
+  auto bound = [&](const Expr& expr) {
+    Tensor x = tensor(expr, scope);
+    if (x.affine && !x.affine->loops.empty()) unsupported("a range that depends on another loop", expr.span);
+    return dimension(expr, scope);
+  };
+  std::pair<Extent, Extent> result{bound(*range.lo), bound(*range.hi)};
+  Extent length = result.second - result.first;
+  if (length.is_constant() && length.value() < 0) {
+    fail(Id::range_backward, source::join(range.lo->span, range.hi->span), result.first.text(), result.second.text());
+  }
+  return result;
+}
+
+Elaborator::OpenLoops Elaborator::open_loops(const syntax::Iteration& iteration, const ScopePtr& scope) {
+  OpenLoops result;
+  result.scope = std::make_shared<Scope>();
+  result.scope->parent = scope;
+  for (const auto& [name, over] : iteration.variables) {
+    const int loop = static_cast<int>(loop_extents_.size());
+    if (over.hi) {
+      auto [lo, hi] = range(over, *result.scope);
+      loop_extents_.push_back(hi - lo);
+      result.loops.push_back(loop);
+      if (name.text != "_") bind(*result.scope, name.text, name.span, {from_affine(Affine{lo, {{loop, 1}}, {}})});
+      continue;
+    }
+    Tensor array = tensor(*over.lo, *result.scope);
+    if (array.rank() == 0) fail(Id::loop_over_scalar, over.lo->span, array.type().text());
+    // The array's first own axis follows its loops already: it becomes the new, innermost loop as it stands.
+    loop_extents_.push_back(array.shape()[0]);
+    result.loops.push_back(loop);
+    Tensor element{array.ref, array.loops, std::nullopt};
+    element.loops.push_back(loop);
+    if (name.text != "_") bind(*result.scope, name.text, name.span, {mark(name.text, element)});
+  }
+  if (iteration.condition) {
+    Tensor c = condition(*iteration.condition, *result.scope);
+    if (c.rank() != 0) fail(Id::condition_not_scalar, iteration.condition->span, c.type().text());
+    result.condition = c;
+  }
+  return result;
+}
+
+Tensor Elaborator::close_stack(const Tensor& body, const std::vector<int>& loops) {
+  std::vector<int> all = union_of(body.loops, loops);
+  Tensor result{fit(body, all), all, std::nullopt};
+  // The loops that close are the innermost, so their axes stand right before the body's own.
+  result.loops.resize(all.size() - loops.size());
+  return result;
+}
+
+Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span span, Scope& scope) {
+  ScopePtr outer(ScopePtr(), &scope);
+  OpenLoops open = open_loops(comprehension.iteration, outer);
+  Value body;
+  {
+    Restored<std::vector<Tensor>> guards(guards_);
+    if (open.condition) guards_.push_back(*open.condition);
+    body = evaluate(*comprehension.body, *open.scope);
+  }
+  std::function<Value(const Value&)> close = [&](const Value& value) -> Value {
+    if (auto* tuple = value.as<Value::TupleValue>()) {
+      Value::TupleValue result;
+      for (const Value& part : tuple->parts) result.parts.push_back(close(part));
+      return {result};
+    }
+    Tensor stacked = close_stack(as_tensor(value, comprehension.body->span), open.loops);
+    check_size(stacked.type(), span);
+    if (!open.condition) return {stacked};
+    // One axis of those for which the condition holds: their number must be known here.
+    const Tensor condition = close_stack(*open.condition, open.loops);
+    if (!condition.ref->is(Kind::constant) || !condition.loops.empty()) {
+      fail(Id::filter_not_constant, comprehension.iteration.condition->span);
+    }
+    int64_t count = 1;
+    for (const Extent& e : condition.shape()) count *= e.value();
+    const auto& truth = condition.ref->as<graph::Constant>().values;
+    std::vector<double> kept;
+    for (int64_t i = 0; i < count; ++i) {
+      if (truth[truth.size() == 1 ? 0 : static_cast<size_t>(i)] != 0) kept.push_back(static_cast<double>(i));
+    }
+    std::vector<Extent> rest(stacked.shape().begin() + static_cast<std::ptrdiff_t>(open.loops.size()),
+                             stacked.shape().end());
+    std::vector<Extent> flat = rest, filtered = rest;
+    flat.insert(flat.begin(), Extent(count));
+    const Extent length(static_cast<int64_t>(kept.size()));
+    filtered.insert(filtered.begin(), length);
+    Tensor source = reshape(stacked, flat);
+    Type index_type{{length}, Element::integer};
+    if (kept.empty()) return {Tensor{fit(number(0), source.loops, filtered), source.loops, std::nullopt}};
+    Tensor which{g_.constant(kept, index_type), {}, std::nullopt};
+    std::vector<Ref> indices;
+    for (int loop : source.loops) {
+      indices.push_back(fit({g_.iota(loop_extents_[loop]), {loop}, std::nullopt}, source.loops, filtered));
+    }
+    for (size_t a = 0; a < flat.size(); ++a) {
+      std::vector<Extent> along(flat.size() - a, Extent(1));
+      along[0] = filtered[a];
+      Tensor counter = a == 0 ? which : Tensor{g_.iota(flat[a]), {}, std::nullopt};
+      indices.push_back(fit(reshape(counter, along), source.loops, filtered));
+    }
+    return {Tensor{g_.gather(source.ref, indices), source.loops, std::nullopt}};
+  };
+  return close(body);
+}
+
+Tensor Elaborator::reduction(const std::string& name, const Expr& body, const syntax::Iteration& iteration, Span span,
+                             Scope& scope) {
+  ScopePtr outer(ScopePtr(), &scope);
+  OpenLoops open = open_loops(iteration, outer);
+  Tensor x;
+  {
+    Restored<std::vector<Tensor>> guards(guards_);
+    if (open.condition) guards_.push_back(*open.condition);
+    x = tensor(body, *open.scope);
+  }
+  arithmetic_operand(x, body.span, "the argument of '" + name + "'");
+  const bool integer_result = x.element() == Element::integer && name != "mean";
+  if (!integer_result) x = real(x);
+  if (open.condition) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    const double identity = name == "prod" ? 1 : name == "max" ? -infinity : name == "min" ? infinity : 0;
+    Tensor neutral = integer_result && std::abs(identity) < infinity ? integer(Extent(static_cast<int64_t>(identity)))
+                                                                     : number(identity);
+    x = elementwise("where", {*open.condition, x, neutral}, {span, span, span}, span, "the branches");
+  }
+  Tensor stacked = close_stack(x, open.loops);
+  check_size(stacked.type(), span);
+  std::vector<int> axes;
+  for (size_t a = 0; a < open.loops.size(); ++a) axes.push_back(static_cast<int>(a));
+  if (name == "sum") return sum(stacked, axes);
+  if (name == "mean") {
+    Tensor total = sum(stacked, axes);
+    Tensor count;
+    if (open.condition) {
+      Tensor ones = elementwise("where", {*open.condition, number(1), number(0)}, {span, span, span}, span, "");
+      count = sum(close_stack(ones, open.loops), axes);
+    } else {
+      Extent product(1);
+      for (int loop : open.loops) product = product * loop_extents_[loop];
+      count = real(integer(product));
+    }
+    return elementwise("div", {total, count}, {span, span}, span, "");
+  }
+  const graph::Reduction how = name == "max"   ? graph::Reduction::max
+                               : name == "min" ? graph::Reduction::min
+                                               : graph::Reduction::prod;
+  const int lead = static_cast<int>(stacked.loops.size());
+  for (int& axis : axes) axis += lead;
+  return tensor_of(g_.reduce(stacked.ref, how, axes), stacked.loops);
+}
+
+Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
+  ScopePtr outer(ScopePtr(), &scope);
+  const char* word = loop.scan ? "a scan" : "a fold";
+  Value carry = evaluate(*loop.initial, scope);
+  // Every combination of the loop variables, in order; the last varies fastest.
+  struct Step {
+    const syntax::Name* name;
+    Extent lo;
+    int64_t count = 0;
+    std::optional<Tensor> array;
+  };
+  std::vector<Step> variables;
+  int64_t total = 1;
+  for (const auto& [name, over] : loop.iteration.variables) {
+    Step step;
+    step.name = &name;
+    Extent length;
+    if (over.hi) {
+      auto [lo, hi] = range(over, scope);
+      step.lo = lo;
+      length = hi - lo;
+    } else {
+      step.array = tensor(*over.lo, scope);
+      if (step.array->rank() == 0) fail(Id::loop_over_scalar, over.lo->span, step.array->type().text());
+      length = step.array->shape()[0];
+    }
+    if (!length.is_constant()) unsupported(std::string(word) + " over the length " + length.text(), span);
+    step.count = length.value();
+    if (step.count > 0 && total > most_steps / step.count) {
+      fail(Id::expansion_too_large, span, "steps of elaboration", static_cast<long>(most_steps));
+    }
+    total *= step.count;
+    variables.push_back(std::move(step));
+  }
+  std::vector<Value> history;
+  for (int64_t i = 0; i < total; ++i) {
+    count_work(span);
+    auto inner = std::make_shared<Scope>();
+    inner->parent = outer;
+    int64_t rest = i;
+    for (size_t v = variables.size(); v-- > 0;) {
+      const Step& step = variables[v];
+      const int64_t k = rest % step.count;
+      rest /= step.count;
+      if (step.name->text == "_") continue;
+      Value value;
+      if (step.array) {
+        std::vector<graph::AxisMap> axes{{Extent(k), {}, 0}};
+        std::vector<Extent> shape = step.array->shape();
+        shape.erase(shape.begin());
+        for (size_t a = 0; a < shape.size(); ++a) axes.push_back({Extent(0), {{static_cast<int>(a), 1}}, 0});
+        Tensor row = view(*step.array, axes, shape);
+        value = {tensor_of(row.ref, row.loops)};
+      } else {
+        value = {integer(step.lo + Extent(k))};
+      }
+      bind(*inner, step.name->text, step.name->span, value);
+    }
+    bind_target(loop.carry, carry, loop.initial->span, *inner);
+    carry = body(loop.body, inner);
+    if (loop.scan) history.push_back(carry);
+  }
+  if (!loop.scan) return carry;
+  if (history.empty()) unsupported("a scan of no step", span);
+  auto stack_history = [&](auto&& select) {
+    std::vector<Tensor> parts;
+    for (const Value& value : history) parts.push_back(as_tensor(select(value), loop.body.result->span));
+    return stack_of(parts, std::vector<Span>(parts.size(), loop.body.result->span), span);
+  };
+  if (auto* tuple = history[0].as<Value::TupleValue>()) {
+    Value::TupleValue result;
+    for (size_t p = 0; p < tuple->parts.size(); ++p) {
+      result.parts.push_back(stack_history([&](const Value& v) { return v.as<Value::TupleValue>()->parts.at(p); }));
+    }
+    return {result};
+  }
+  return stack_history([](const Value& v) { return v; });
+}
+
+}  // namespace nodec::semantics

@@ -1,0 +1,329 @@
+// Files: top-level declarations, what `use` brings in, and the order in which all is elaborated.
+#include <algorithm>
+#include <filesystem>
+
+#include "compiler/semantics/elaborator.hpp"
+#include "compiler/syntax/parser.hpp"
+
+namespace nodec::semantics {
+
+Elaborator::Elaborator(Module& module, const Options& options, const Reader& reader, source::Files& files,
+                       source::Diagnostics& diagnostics)
+    : module_(module), g_(module.graph), options_(options), reader_(reader), files_(files), diagnostics_(diagnostics) {}
+
+namespace {
+
+// Calls visit for each expression below a node; exhaustive, so that a new form of syntax does not go unseen.
+struct Walk {
+  std::function<void(const syntax::Call&)> visit;
+
+  void operator()(const syntax::ExprPtr& expr) const {
+    if (expr) std::visit([&](const auto& node) { inside(node); }, expr->node);
+  }
+  void operator()(const std::vector<syntax::ExprPtr>& list) const {
+    for (const auto& expr : list) (*this)(expr);
+  }
+  void operator()(const std::vector<syntax::Argument>& list) const {
+    for (const auto& argument : list) {
+      (*this)(argument.value);
+      if (argument.comprehension) (*this)(*argument.comprehension);
+    }
+  }
+  void operator()(const syntax::Iteration& iteration) const {
+    for (const auto& [name, range] : iteration.variables) {
+      (*this)(range.lo);
+      (*this)(range.hi);
+    }
+    (*this)(iteration.condition);
+  }
+  void operator()(const syntax::Body& body) const {
+    for (const auto& let : body.lets) (*this)(let.value);
+    (*this)(body.result);
+  }
+  void operator()(const std::optional<syntax::Method>& method) const {
+    if (method) (*this)(method->arguments);
+  }
+  void operator()(const std::vector<syntax::Formal>& formals) const {
+    for (const auto& formal : formals) (*this)(formal.default_value);
+  }
+  void operator()(const std::vector<syntax::Option>& options) const {
+    for (const auto& option : options) (*this)(option.value);
+  }
+  void operator()(const std::vector<syntax::DeclPtr>& members) const {
+    for (const auto& member : members) (*this)(*member);
+  }
+
+  void inside(const syntax::Number&) const {}
+  void inside(const syntax::String&) const {}
+  void inside(const syntax::NameRef&) const {}
+  void inside(const syntax::UnaryOp& op) const { (*this)(op.operand); }
+  void inside(const syntax::BinaryOp& op) const {
+    (*this)(op.left);
+    (*this)(op.right);
+  }
+  void inside(const syntax::Call& call) const {
+    visit(call);
+    (*this)(call.callee);
+    (*this)(call.arguments);
+  }
+  void inside(const syntax::Member& member) const { (*this)(member.object); }
+  void inside(const syntax::Index& index) const {
+    (*this)(index.object);
+    for (const auto& item : index.items) {
+      (*this)(item.lo);
+      (*this)(item.hi);
+    }
+  }
+  void inside(const syntax::Stack& stack) const { (*this)(stack.elements); }
+  void inside(const syntax::Comprehension& comprehension) const {
+    (*this)(comprehension.body);
+    (*this)(comprehension.iteration);
+  }
+  void inside(const syntax::Tuple& tuple) const { (*this)(tuple.elements); }
+  void inside(const syntax::If& choice) const {
+    (*this)(choice.condition);
+    (*this)(choice.then_value);
+    (*this)(choice.else_value);
+  }
+  void inside(const syntax::Loop& loop) const {
+    (*this)(loop.initial);
+    (*this)(loop.iteration);
+    (*this)(loop.body);
+  }
+  void inside(const syntax::Solve& solve) const {
+    (*this)(solve.system);
+    (*this)(solve.from);
+    (*this)(solve.to);
+    (*this)(solve.at);
+    (*this)(solve.by);
+    (*this)(solve.adjoint);
+  }
+
+  void operator()(const syntax::Decl& decl) const {
+    std::visit([&](const auto& node) { declared(node); }, decl.node);
+  }
+  void declared(const syntax::Use&) const {}
+  void declared(const syntax::DimDecl&) const {}
+  void declared(const syntax::ParamDecl&) const {}
+  void declared(const syntax::SampleDecl&) const {}
+  void declared(const syntax::TableauDecl&) const {}
+  void declared(const syntax::VarDecl&) const {}
+  void declared(const syntax::ConstDecl& constant) const { (*this)(constant.value); }
+  void declared(const syntax::FnDecl& function) const { (*this)(function.body); }
+  void declared(const syntax::Apply& apply) const { (*this)(apply.body); }
+  void declared(const syntax::LayerDecl& layer) const { (*this)(layer.members); }
+  void declared(const syntax::FieldDecl& field) const { (*this)(field.members); }
+  void declared(const syntax::ModelDecl& model) const { (*this)(model.members); }
+  void declared(const syntax::Instance& instance) const { (*this)(instance.value); }
+  void declared(const syntax::Let& let) const { (*this)(let.value); }
+  void declared(const syntax::Equation& equation) const { (*this)(equation.value); }
+  void declared(const syntax::AlgebraicEquation& equation) const { (*this)(equation.value); }
+  void declared(const syntax::Diffusion& diffusion) const { (*this)(diffusion.value); }
+  void declared(const syntax::Event& event) const {
+    (*this)(event.left);
+    (*this)(event.right);
+    for (const auto& reset : event.resets) (*this)(reset.value);
+  }
+  void declared(const syntax::Output& output) const { (*this)(output.value); }
+  void declared(const syntax::Metric& metric) const { (*this)(metric.value); }
+  void declared(const syntax::Loss& loss) const { (*this)(loss.value); }
+  void declared(const syntax::Train& train) const { (*this)(train.options); }
+};
+
+std::string name_of(const syntax::Decl& decl) {
+  if (auto* d = std::get_if<syntax::DimDecl>(&decl.node)) return d->name.text;
+  if (auto* d = std::get_if<syntax::ConstDecl>(&decl.node)) return d->name.text;
+  return "";
+}
+
+}  // namespace
+
+void Elaborator::note_differentiated(const syntax::File& file) {
+  Walk walk{[&](const syntax::Call& call) {
+    auto* callee = std::get_if<syntax::NameRef>(&call.callee->node);
+    static const std::set<std::string> derivatives = {"grad", "jacobian", "div", "jvp", "vjp"};
+    if (!callee || !derivatives.contains(callee->text) || call.arguments.size() < 2) return;
+    if (auto* by = std::get_if<syntax::NameRef>(&call.arguments[1].value->node)) {
+      differentiated_.insert(by->text + std::string(static_cast<size_t>(by->primes), '\''));
+    }
+  }};
+  walk(file.declarations);
+}
+
+void Elaborator::run(const syntax::File& file) {
+  auto scope = std::make_shared<Scope>();
+  loading_.push_back(file.id >= 0 ? files_.name(file.id) : "");
+  int stream = 0;
+  auto definable = [&](const std::vector<syntax::DeclPtr>& members, auto&& self) -> void {
+    for (const auto& member : members) {
+      if (std::string name = name_of(*member); !name.empty()) definable_.push_back(name);
+      if (auto* field = std::get_if<syntax::FieldDecl>(&member->node)) self(field->members, self);
+      if (auto* layer = std::get_if<syntax::LayerDecl>(&member->node)) self(layer->members, self);
+      if (auto* model = std::get_if<syntax::ModelDecl>(&member->node)) self(model->members, self);
+      if (auto* sample = std::get_if<syntax::SampleDecl>(&member->node)) streams_[sample] = stream++;
+    }
+  };
+  definable(file.declarations, definable);
+  declare_file(file, scope, true);
+  // Values in order of the text; what is read earlier is found earlier.
+  for (const auto& decl : file.declarations) {
+    guarded([&] {
+      for (auto& [name, binding] : scope->names) {
+        if (binding.span.file == decl->span.file && binding.span.begin >= decl->span.begin &&
+            binding.span.end <= decl->span.end) {
+          force(binding, name, binding.span);
+        }
+      }
+      if (auto* model = std::get_if<syntax::ModelDecl>(&decl->node)) this->model(*model, decl->span, scope);
+      if (auto* tableau = std::get_if<syntax::TableauDecl>(&decl->node)) make_tableau(*tableau, *scope);
+    });
+  }
+  check_defines();
+}
+
+void Elaborator::check_defines() {
+  auto check = [&](const std::string& name) {
+    if (defined_.contains(name) || std::find(definable_.begin(), definable_.end(), name) != definable_.end()) return;
+    std::string near = source::nearest(name, definable_);
+    auto& diagnostic = diagnostics_.report(Id::unknown_define, Span{}, name);
+    if (!near.empty()) diagnostic.note(Span{}, "did you mean '" + near + "'?");
+  };
+  for (const auto& [name, value] : options_.dims) check(name);
+  for (const auto& [name, value] : options_.consts) check(name);
+}
+
+void Elaborator::declare_file(const syntax::File& file, const ScopePtr& scope, bool main) {
+  note_differentiated(file);
+  for (const auto& decl : file.declarations) {
+    guarded([&] {
+      if (!main && std::holds_alternative<syntax::ModelDecl>(decl->node)) return;
+      declare(decl, scope);
+    });
+  }
+}
+
+void Elaborator::declare(const syntax::DeclPtr& decl, const ScopePtr& scope) {
+  auto constant = [&](const syntax::Name& name, Value value) { bind(*scope, name.text, name.span, std::move(value)); };
+  // Closures outlive no scope: the scope owns them.
+  Scope* raw = scope.get();
+  auto self = [raw] { return ScopePtr(ScopePtr(), raw); };
+  if (auto* use = std::get_if<syntax::Use>(&decl->node)) {
+    import(*use, decl->span, scope);
+  } else if (auto* dim = std::get_if<syntax::DimDecl>(&decl->node)) {
+    add_binding(scope, dim->name.text, dim->name.span, [=, this] { return dim_value(*dim, *raw); });
+  } else if (auto* value = std::get_if<syntax::ConstDecl>(&decl->node)) {
+    add_binding(scope, value->name.text, value->name.span, [=, this] { return const_value(*value, *raw, decl->span); });
+  } else if (auto* parameter = std::get_if<syntax::ParamDecl>(&decl->node)) {
+    add_binding(scope, parameter->name.text, parameter->name.span,
+                [=, this] { return param(*parameter, self(), decl->span); });
+  } else if (auto* made = std::get_if<syntax::Instance>(&decl->node)) {
+    add_binding(scope, made->name.text, made->name.span, [=, this] { return instance(*made, self(), decl->span); });
+  } else if (auto* function = std::get_if<syntax::FnDecl>(&decl->node)) {
+    constant(function->name, {Function{function, self()}});
+  } else if (auto* layer = std::get_if<syntax::LayerDecl>(&decl->node)) {
+    constant(layer->name, {LayerTemplate{layer, self()}});
+  } else if (auto* field = std::get_if<syntax::FieldDecl>(&decl->node)) {
+    if (field->is_template) {
+      constant(field->name, {FieldTemplate{field, self()}});
+    } else {
+      const std::string path = scope->path + field->name.text + ".", source_path = scope->source_path + field->name.text + ".";
+      add_binding(scope, field->name.text, field->name.span,
+                  [=, this]() -> Value { return {make_field(*field, self(), path, source_path, nullptr)}; });
+    }
+  } else if (auto* model = std::get_if<syntax::ModelDecl>(&decl->node)) {
+    constant(model->name, {ModelName{}});
+  } else if (auto* tableau = std::get_if<syntax::TableauDecl>(&decl->node)) {
+    constant(tableau->name, {TableauName{tableau, self()}});
+  } else {
+    fail(Id::misplaced, decl->span, "the top level of a file");
+  }
+}
+
+void Elaborator::import(const syntax::Use& use, Span span, const ScopePtr& scope) {
+  LoadedFile* loaded = load(use, span);
+  if (!loaded) return;
+  if (use.alias) {
+    bind(*scope, use.alias->text, use.alias->span, {Namespace{loaded->scope}});
+    return;
+  }
+  for (auto& [name, binding] : loaded->scope->names) {
+    if (binding.imported) continue;
+    auto found = scope->names.find(name);
+    if (found != scope->names.end()) {
+      if (found->second.span == binding.span) continue;
+      diagnostics_.report(Id::name_clash, span, name, use.path)
+          .note(found->second.span, "one is here")
+          .note(binding.span, "the other is here");
+      continue;
+    }
+    // Forcing through the file that declares it keeps one instance for all who use it.
+    Binding alias;
+    alias.span = binding.span;
+    alias.imported = true;
+    alias.state = Binding::State::pending;
+    Scope* owner = loaded->scope.get();
+    alias.make = [this, owner, name = name, span] {
+      Value value = force(owner->names.at(name), name, span);
+      if (value.as<Failed>()) throw Abandon{};
+      return value;
+    };
+    scope->names.emplace(name, std::move(alias));
+  }
+}
+
+Elaborator::LoadedFile* Elaborator::load(const syntax::Use& use, Span span) {
+  std::string name;
+  std::optional<std::string> text;
+  if (use.stdlib) {
+    name = "stdlib/" + use.path + ".node";
+    std::string_view built_in = stdlib_text(use.path);
+    if (!built_in.empty()) text = std::string(built_in);
+  } else {
+    std::filesystem::path importing = span.file >= 0 ? files_.name(span.file) : "";
+    name = (importing.parent_path() / use.path).lexically_normal().generic_string();
+  }
+  if (std::find(loading_.begin(), loading_.end(), name) != loading_.end()) {
+    auto& diagnostic = diagnostics_.report(Id::cyclic_use, span, use.path);
+    auto found = loaded_.find(name);
+    if (found != loaded_.end() && found->second.from.known()) diagnostic.note(found->second.from, "it is being read from here");
+    throw Abandon{};
+  }
+  auto found = loaded_.find(name);
+  if (found != loaded_.end()) {
+    if (!found->second.scope) throw Abandon{};
+    return &found->second;
+  }
+  LoadedFile& loaded = loaded_[name];
+  loaded.from = span;
+  if (!use.stdlib) text = reader_ ? reader_(name) : std::nullopt;
+  if (!text) {
+    if (!use.stdlib) fail(Id::file_not_found, span, name);
+    std::vector<std::string> names;
+    for (const char* known : {"nn", "prob", "flows", "tableaux"}) {
+      if (!stdlib_text(known).empty()) names.emplace_back(known);
+    }
+    unknown("stdlib file", use.path, span, names);
+  }
+  const int errors = diagnostics_.errors();
+  const int32_t id = files_.add(name, std::move(*text));
+  loaded.file = syntax::parse(files_, id, diagnostics_);
+  if (diagnostics_.errors() > errors || !loaded.file) throw Abandon{};
+  auto scope = std::make_shared<Scope>();
+  if (use.alias) scope->path = scope->source_path = use.alias->text + ".";
+  loading_.push_back(name);
+  declare_file(*loaded.file, scope, false);
+  loading_.pop_back();
+  loaded.scope = scope;
+  return &loaded;
+}
+
+std::unique_ptr<Module> elaborate(const syntax::File& file, const Options& options, const Reader& reader,
+                                  source::Files& files, source::Diagnostics& diagnostics) {
+  const int errors = diagnostics.errors();
+  auto module = std::make_unique<Module>();
+  Elaborator(*module, options, reader, files, diagnostics).run(file);
+  if (diagnostics.errors() > errors) return nullptr;
+  return module;
+}
+
+}  // namespace nodec::semantics

@@ -1,0 +1,99 @@
+// Names: scopes from the inside out, then the words of the language.
+#include <algorithm>
+
+#include "compiler/semantics/elaborator.hpp"
+
+namespace nodec::semantics {
+
+Binding* Elaborator::find(Scope& scope, const std::string& name) {
+  for (Scope* s = &scope; s; s = s->parent.get()) {
+    auto found = s->names.find(name);
+    if (found != s->names.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+Value Elaborator::lookup(Scope& scope, const std::string& name, Span span) {
+  if (Binding* binding = find(scope, name)) {
+    Value value = force(*binding, name, span);
+    if (value.as<Failed>()) throw Abandon{};
+    return value;
+  }
+  Value special = special_name(name);
+  if (!special.as<Failed>()) return special;
+  unknown("name", name, span, visible_names(scope));
+}
+
+Value Elaborator::force(Binding& binding, const std::string& name, Span use) {
+  if (binding.state == Binding::State::running) {
+    diagnostics_.report(Id::cyclic_definition, use, name).note(binding.span, "'" + name + "' is defined here");
+    throw Abandon{};
+  }
+  if (binding.state == Binding::State::pending) {
+    binding.state = Binding::State::running;
+    Restored<std::vector<Tensor>> unguarded(guards_, {});
+    try {
+      binding.value = binding.make();
+    } catch (const Abandon&) {
+      binding.value = Value{Failed{}};
+    }
+    binding.make = nullptr;
+    binding.state = Binding::State::ready;
+  }
+  return binding.value;
+}
+
+void Elaborator::bind(Scope& scope, const std::string& name, Span span, Value value) {
+  auto [place, added] = scope.names.emplace(name, Binding{});
+  if (!added) {
+    diagnostics_.report(Id::defined_twice, span, name).note(place->second.span, "it is defined here first");
+    throw Abandon{};
+  }
+  place->second.value = std::move(value);
+  place->second.span = span;
+}
+
+void Elaborator::add_binding(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make) {
+  auto [place, added] = scope->names.emplace(name, Binding{});
+  if (!added) {
+    diagnostics_.report(Id::defined_twice, span, name).note(place->second.span, "it is defined here first");
+    return;
+  }
+  place->second.span = span;
+  place->second.state = Binding::State::pending;
+  place->second.make = std::move(make);
+}
+
+std::vector<std::string> Elaborator::visible_names(Scope& scope) {
+  std::vector<std::string> names = builtin_names();
+  for (const char* word : {"pi", "inf", "step", "epoch", "samples", "training"}) names.emplace_back(word);
+  for (Scope* s = &scope; s; s = s->parent.get()) {
+    for (const auto& [name, binding] : s->names) {
+      if (!name.starts_with("(")) names.push_back(name);
+    }
+  }
+  return names;
+}
+
+void Elaborator::unknown(const std::string& what, const std::string& name, Span span,
+                         const std::vector<std::string>& candidates) {
+  std::string near = source::nearest(name, candidates);
+  auto& diagnostic = diagnostics_.report(Id::unknown_name, span, what, name);
+  if (!near.empty()) diagnostic.note(span, "did you mean '" + near + "'?");
+  throw Abandon{};
+}
+
+void Elaborator::count_work(Span span) {
+  if (++steps_ > most_steps) fail(Id::expansion_too_large, span, "steps of elaboration", static_cast<long>(most_steps));
+  if (g_.size() > largest_graph) fail(Id::expansion_too_large, span, "graph nodes", static_cast<long>(largest_graph));
+}
+
+void Elaborator::guarded(const std::function<void()>& statement) {
+  try {
+    statement();
+  } catch (const Abandon&) {
+    // Reported already; what the statement would have declared stays failed.
+  }
+}
+
+}  // namespace nodec::semantics

@@ -1,0 +1,20 @@
+# stdlib/*.node -> a table of string literals, so that the compiler needs no files at run time.
+# Arguments: INPUTS (a list), OUTPUT.
+set(text "// Made from stdlib/*.node by stdlib.cmake.\n#include \"compiler/semantics/module.hpp\"\n\nnamespace nodec::semantics {\n\nstd::string_view stdlib_text(std::string_view name) {\n")
+foreach(input ${INPUTS})
+  get_filename_component(name ${input} NAME_WE)
+  file(STRINGS ${input} lines ENCODING UTF-8)
+  file(READ ${input} contents)
+  # A literal holds 64 KiB at most in some compilers; adjacent ones are joined.
+  string(LENGTH "${contents}" length)
+  string(APPEND text "  if (name == \"${name}\") {\n    return\n")
+  set(begin 0)
+  while(begin LESS length)
+    string(SUBSTRING "${contents}" ${begin} 8000 piece)
+    string(APPEND text "R\"node(${piece})node\"\n")
+    math(EXPR begin "${begin} + 8000")
+  endwhile()
+  string(APPEND text "    ;\n  }\n")
+endforeach()
+string(APPEND text "  return {};\n}\n\n}  // namespace nodec::semantics\n")
+file(WRITE ${OUTPUT} "${text}")

@@ -1,0 +1,140 @@
+// `train { … }`: the optimizer and its options.
+#include <algorithm>
+
+#include "compiler/semantics/elaborator.hpp"
+
+namespace nodec::semantics {
+
+namespace {
+
+struct OptimizerRow {
+  const char* name;
+  std::vector<std::string> options;
+  bool supported;
+};
+
+const std::vector<OptimizerRow>& optimizers() {
+  static const std::vector<OptimizerRow> rows = {
+      {"sgd", {"lr", "momentum", "nesterov"}, true},
+      {"rmsprop", {"lr", "decay", "eps", "momentum"}, true},
+      {"adam", {"lr", "beta1", "beta2", "eps"}, true},
+      {"adamw", {}, false},
+      {"lbfgs", {}, false},
+  };
+  return rows;
+}
+
+const std::vector<std::string> train_options = {"optimizer", "batch", "epochs", "steps", "clip", "patience", "freeze"};
+
+}  // namespace
+
+std::string Elaborator::path_of(const Expr& expr, Scope& scope) {
+  std::string path;
+  if (auto* name = std::get_if<syntax::NameRef>(&expr.node)) {
+    path = name->text;
+  } else if (auto* member = std::get_if<syntax::Member>(&expr.node)) {
+    path = path_of(*member->object, scope) + "." + member->name.text;
+  } else if (auto* index = std::get_if<syntax::Index>(&expr.node); index && index->items.size() == 1 && !index->items[0].slice) {
+    const int64_t k = constant_integer(*index->items[0].lo, scope, "the index of a path");
+    path = path_of(*index->object, scope) + "." + std::to_string(k);
+  } else {
+    fail(Id::not_a_path, expr.span);
+  }
+  return path;
+}
+
+std::string Elaborator::parameter_group(std::string path, Span span, Scope& scope) {
+  // Inside the model, its own parameters go without its name.
+  for (const std::string& candidate : {path, scope.path + path}) {
+    for (const ParameterDecl& parameter : parameters_) {
+      if (parameter.path == candidate || parameter.path.starts_with(candidate + ".")) return candidate;
+    }
+  }
+  std::vector<std::string> candidates;
+  for (const ParameterDecl& parameter : parameters_) {
+    for (size_t end = parameter.path.find('.'); ; end = parameter.path.find('.', end + 1)) {
+      candidates.push_back(parameter.path.substr(0, end));
+      if (end == std::string::npos) break;
+    }
+  }
+  unknown("parameter", path, span, candidates);
+}
+
+TrainSpec Elaborator::train(const syntax::Train& train, Span span, Scope& scope) {
+  TrainSpec result;
+  result.span = span;
+  std::map<std::string, Span> seen;
+  auto number_of = [&](const Expr& expr, const std::string& what) {
+    Tensor x = real(scalar(expr, scope, "'" + what + "'"));
+    if (x.ref->base == graph::Base::sample) fail(Id::train_option_sample, expr.span, what);
+    return x.ref;
+  };
+  for (const syntax::Option& option : train.options) {
+    guarded([&] {
+      const std::string& name = option.path.front().text;
+      std::string path;
+      for (size_t i = 1; i < option.path.size(); ++i) path += (i > 1 ? "." : "") + option.path[i].text;
+      auto [place, added] = seen.emplace(name + "." + path, option.span);
+      if (!added) {
+        diagnostics_.report(Id::defined_twice, option.span, name).note(place->second, "it is defined here first");
+        throw Abandon{};
+      }
+      if (std::find(train_options.begin(), train_options.end(), name) == train_options.end() ||
+          (option.path.size() > 1 && name != "optimizer")) {
+        unknown("option of 'train':", name, option.path.front().span, train_options);
+      }
+      const Expr& value = *option.value;
+      if (name == "freeze") {
+        auto* stack = std::get_if<syntax::Stack>(&value.node);
+        if (!stack) fail(Id::not_a_path, value.span);
+        for (const auto& element : stack->elements) {
+          result.freeze.push_back(parameter_group(path_of(*element, scope), element->span, scope));
+        }
+        return;
+      }
+      if (name != "optimizer") {
+        Ref number = number_of(value, name);
+        if (number->is(graph::Kind::constant) && !(number->as<graph::Constant>().values[0] > 0)) {
+          fail(Id::must_be_positive, value.span, "'" + name + "'", number->as<graph::Constant>().values[0]);
+        }
+        result.options[name] = number;
+        return;
+      }
+      OptimizerSpec optimizer;
+      optimizer.span = option.span;
+      if (!path.empty()) optimizer.path = parameter_group(path, option.path[1].span, scope);
+      auto* call = std::get_if<syntax::Call>(&value.node);
+      auto* written = std::get_if<syntax::NameRef>(call ? &call->callee->node : &value.node);
+      std::vector<std::string> names;
+      const OptimizerRow* row = nullptr;
+      for (const OptimizerRow& candidate : optimizers()) {
+        names.emplace_back(candidate.name);
+        if (written && written->text == candidate.name) row = &candidate;
+      }
+      if (!written) fail(Id::not_an_optimizer, value.span);
+      const Span at = call ? call->callee->span : value.span;
+      if (!row) unknown("optimizer", written->text, at, names);
+      if (!row->supported) unsupported(std::string("the optimizer '") + row->name + "'", at);
+      optimizer.name = row->name;
+      for (const syntax::Argument& argument : call ? call->arguments : std::vector<syntax::Argument>{}) {
+        if (!argument.name) fail(Id::option_unnamed, argument.value->span, optimizer.name);
+        const std::string& key = argument.name->text;
+        if (std::find(row->options.begin(), row->options.end(), key) == row->options.end()) {
+          unknown("option of '" + optimizer.name + "':", key, argument.name->span, row->options);
+        }
+        if (optimizer.options.contains(key)) {
+          fail(Id::argument_twice, argument.name->span, key);
+        }
+        optimizer.options[key] = number_of(*argument.value, key);
+      }
+      if (!optimizer.options.contains("lr")) fail(Id::missing_option, value.span, optimizer.name, "lr");
+      result.optimizers.push_back(std::move(optimizer));
+    });
+  }
+  if (seen.contains("epochs.") && seen.contains("steps.")) {
+    diagnostics_.report(Id::epochs_and_steps, seen["steps."]).note(seen["epochs."], "'epochs' is given here");
+  }
+  return result;
+}
+
+}  // namespace nodec::semantics
