@@ -5,6 +5,7 @@
 #include <new>
 #include <set>
 
+#include "runtime/constraint.hpp"
 #include "runtime/formats.hpp"
 
 namespace nodec::runtime {
@@ -75,7 +76,9 @@ Arrays store_weights(const std::vector<double>& values, const ParameterLayout& l
   for (const Parameter& parameter : layout) {
     Reals reals(double_precision, static_cast<size_t>(parameter.size));
     for (int64_t i = 0; i < parameter.size; ++i) {
-      reals.set(static_cast<size_t>(i), values[static_cast<size_t>(parameter.offset + i)]);
+      const double value = values[static_cast<size_t>(parameter.offset + i)];
+      // A value next to an end must not be rounded onto it, or the file could not be read back.
+      reals.set(static_cast<size_t>(i), round_inside(value, parameter.interval, double_precision));
     }
     arrays.add(parameter.path, reals.array(parameter.shape));
   }

@@ -1,0 +1,174 @@
+// One optimizer step at a time.
+#include "runtime/optimizers.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nodec::runtime {
+namespace {
+
+struct OptionRow {
+  std::string_view name;
+  bool sgd, rmsprop, adam;  // whether the method takes it
+};
+constexpr OptionRow option_rows[] = {
+    {"lr", true, true, true},      {"momentum", true, true, false}, {"nesterov", true, false, false},
+    {"alpha", false, true, false}, {"beta1", false, false, true},   {"beta2", false, false, true},
+    {"eps", false, true, true},
+};
+
+bool takes(const OptionRow& row, Method method) {
+  return method == Method::sgd ? row.sgd : method == Method::rmsprop ? row.rmsprop : row.adam;
+}
+
+// `flow.net` holds `flow.net` and `flow.net.out.W`, not `flow.network`.
+bool holds(const std::string& prefix, const std::string& path) {
+  return prefix.empty() ||
+         (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
+}
+
+struct Elements {
+  const double* gradient;
+  double* variables;
+  double* first;
+  double* second;
+  int64_t count;
+};
+
+void sgd(const OptimizerOptions& o, const Elements& e) {
+  for (int64_t i = 0; i < e.count; ++i) {
+    const double g = e.gradient[i];
+    e.first[i] = o.momentum * e.first[i] + g;
+    e.variables[i] -= o.lr * (o.nesterov ? g + o.momentum * e.first[i] : e.first[i]);
+  }
+}
+
+void rmsprop(const OptimizerOptions& o, const Elements& e) {
+  for (int64_t i = 0; i < e.count; ++i) {
+    const double g = e.gradient[i];
+    e.second[i] = o.alpha * e.second[i] + (1 - o.alpha) * g * g;
+    e.first[i] = o.momentum * e.first[i] + g / (std::sqrt(e.second[i]) + o.eps);
+    e.variables[i] -= o.lr * e.first[i];
+  }
+}
+
+void adam(const OptimizerOptions& o, const Elements& e, int64_t n) {
+  const double first_correction = 1 - std::pow(o.beta1, static_cast<double>(n));
+  const double second_correction = 1 - std::pow(o.beta2, static_cast<double>(n));
+  for (int64_t i = 0; i < e.count; ++i) {
+    const double g = e.gradient[i];
+    e.first[i] = o.beta1 * e.first[i] + (1 - o.beta1) * g;
+    e.second[i] = o.beta2 * e.second[i] + (1 - o.beta2) * g * g;
+    const double mean = e.first[i] / first_correction, square = e.second[i] / second_correction;
+    e.variables[i] -= o.lr * mean / (std::sqrt(square) + o.eps);
+  }
+}
+
+}  // namespace
+
+bool default_options(std::string_view method, OptimizerOptions& options) {
+  options = OptimizerOptions{};
+  if (method == "sgd") {
+    options.method = Method::sgd;
+  } else if (method == "rmsprop") {
+    options.method = Method::rmsprop;
+    options.lr = 1e-2;
+  } else if (method != "adam") {
+    return false;
+  }
+  return true;
+}
+
+bool set_option(OptimizerOptions& options, std::string_view name, double value) {
+  const std::vector<std::string> known = option_names(options.method);
+  if (std::find(known.begin(), known.end(), name) == known.end()) return false;
+  if (name == "nesterov") {
+    options.nesterov = value != 0;
+    return true;
+  }
+  const std::pair<std::string_view, double*> places[] = {
+      {"lr", &options.lr},       {"momentum", &options.momentum}, {"alpha", &options.alpha},
+      {"beta1", &options.beta1}, {"beta2", &options.beta2},       {"eps", &options.eps}};
+  for (const auto& [key, place] : places) {
+    if (key == name) *place = value;
+  }
+  return true;
+}
+
+std::vector<std::string> option_names(Method method) {
+  std::vector<std::string> names;
+  for (const OptionRow& row : option_rows) {
+    if (takes(row, method)) names.emplace_back(row.name);
+  }
+  return names;
+}
+
+std::vector<std::vector<ParameterRange>> group_parameters(const ParameterLayout& layout,
+                                                          const std::vector<std::string>& paths,
+                                                          const std::vector<std::string>& freeze) {
+  std::vector<std::vector<ParameterRange>> groups(paths.size());
+  for (const Parameter& parameter : layout) {
+    const auto holds_it = [&](const std::string& prefix) { return holds(prefix, parameter.path); };
+    if (std::any_of(freeze.begin(), freeze.end(), holds_it)) continue;
+    size_t best = paths.size();
+    for (size_t g = 0; g < paths.size(); ++g) {
+      if (holds_it(paths[g]) && (best == paths.size() || paths[g].size() > paths[best].size())) best = g;
+    }
+    if (best < paths.size()) groups[best].push_back({parameter.offset, parameter.size});
+  }
+  return groups;
+}
+
+double clip_gradient(std::span<double> gradient, const std::vector<std::vector<ParameterRange>>& groups,
+                     double limit) {
+  // Scaled by the largest element, so that squares neither overflow nor vanish.
+  double largest = 0;
+  const auto each = [&](auto&& visit) {
+    for (const std::vector<ParameterRange>& group : groups) {
+      for (const ParameterRange& range : group) {
+        for (double& g : gradient.subspan(static_cast<size_t>(range.offset), static_cast<size_t>(range.size)))
+          visit(g);
+      }
+    }
+  };
+  each([&](double g) {
+    largest = std::isnan(g) || std::isnan(largest) ? NAN : std::max(largest, std::fabs(g));
+  });
+  if (largest == 0 || !std::isfinite(largest)) return largest;
+  double sum = 0;
+  each([&](double g) { sum += g / largest * (g / largest); });
+  const double norm = largest * std::sqrt(sum);
+  if (limit > 0 && norm > limit) each([&](double& g) { g *= limit / norm; });
+  return norm;
+}
+
+Optimizer::Optimizer(int64_t parameters, std::vector<std::vector<ParameterRange>> groups)
+    : groups_(std::move(groups)) {
+  state_.first.assign(static_cast<size_t>(parameters), 0);
+  state_.second.assign(static_cast<size_t>(parameters), 0);
+}
+
+void Optimizer::step(std::span<const OptimizerOptions> options, std::span<const double> gradient,
+                     std::span<double> variables) {
+  ++state_.steps;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (const ParameterRange& range : groups_[g]) {
+      const size_t offset = static_cast<size_t>(range.offset);
+      const Elements elements{gradient.data() + offset, variables.data() + offset,
+                              state_.first.data() + offset, state_.second.data() + offset, range.size};
+      switch (options[g].method) {
+        case Method::sgd:
+          sgd(options[g], elements);
+          break;
+        case Method::rmsprop:
+          rmsprop(options[g], elements);
+          break;
+        case Method::adam:
+          adam(options[g], elements, state_.steps);
+          break;
+      }
+    }
+  }
+}
+
+}  // namespace nodec::runtime

@@ -1,0 +1,313 @@
+// Runs compiled functions over a batch.
+#include "runtime/scheduler.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "runtime/random.hpp"
+
+namespace nodec::runtime {
+namespace {
+
+constexpr int64_t most_chunks = 64;
+constexpr int64_t most_accumulator_bytes = int64_t{1} << 30;  // of all chunks, where fewer chunks can help
+
+int64_t machine_memory() {
+  const int64_t pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && page > 0 ? pages * page : int64_t{1} << 32;
+}
+
+// The range of items that part `index` of `parts` gets.
+int64_t part_begin(int64_t items, int64_t parts, int64_t index) { return items * index / parts; }
+
+void write_noise(const RandomStream& random, const NoiseSlot& slot, uint64_t sample, double* to) {
+  for (int64_t e = 0; e < slot.elements; ++e) {
+    const uint64_t element = static_cast<uint64_t>(e);
+    to[e] = slot.kind == NoiseKind::normal ? random.normal(sample, element) : random.uniform(sample, element);
+  }
+}
+
+void write_noise(const RandomStream& random, const NoiseSlot& slot, uint64_t sample, float* to) {
+  for (int64_t e = 0; e < slot.elements; ++e) {
+    const uint64_t element = static_cast<uint64_t>(e);
+    // A uniform is cut, not rounded, to 24 bits: it stays below 1.
+    to[e] = slot.kind == NoiseKind::normal
+                ? static_cast<float>(random.normal(sample, element))
+                : static_cast<float>(random.bits(sample, element) >> 40) * 0x1p-24f;
+  }
+}
+
+void release(std::vector<Tape>& tapes) {
+  for (Tape& tape : tapes) std::free(tape.base);
+  tapes.clear();
+}
+
+}  // namespace
+
+Recorded::~Recorded() { release(tapes_); }
+
+// One thread's tile and its memory. `grow` finds the limit behind the tile that generated code hands back.
+struct Scheduler::Worker : Tile {
+  AlignedMemory arena_memory;
+  std::vector<int64_t> sample_of_lane, row_of_lane;
+  std::vector<Tape> own_tapes;
+  int64_t tape_limit = 0;
+  int64_t least_room = 0;  // of a tape that is used at all: little when every tile keeps its own
+  bool frozen = false;     // the tapes belong to a recording: they are read, never moved
+
+  Worker() : Tile{} { grow = &Worker::grow_tape; }
+  Worker(Worker&&) = default;
+  ~Worker() { release(own_tapes); }
+
+  static void* grow_tape(Tile* tile, Tape* tape, int64_t bytes) {
+    Worker& worker = *static_cast<Worker*>(tile);
+    if (bytes <= tape->bytes) return tape->base;
+    // Twice as much each time, so that a long solve copies little; no more than asked for where that is too
+    // much.
+    int64_t room = std::max<int64_t>({bytes, 2 * tape->bytes, worker.least_room});
+    if (room > worker.tape_limit) room = bytes;
+    room = (room + static_cast<int64_t>(cache_line) - 1) / static_cast<int64_t>(cache_line) *
+           static_cast<int64_t>(cache_line);
+    void* base = room <= worker.tape_limit && !worker.frozen
+                     ? std::aligned_alloc(cache_line, static_cast<size_t>(room))
+                     : nullptr;
+    if (!base) {
+      tile->out_of_memory = 1;
+      return tape->base;
+    }
+    if (tape->bytes > 0) std::memcpy(base, tape->base, static_cast<size_t>(tape->bytes));
+    std::free(tape->base);
+    tape->base = base;
+    tape->bytes = room;
+    return base;
+  }
+};
+
+Scheduler::Scheduler(const Code& code, int threads, int64_t tape_bytes)
+    : code_(code),
+      threads_(threads),
+      tape_limit_((tape_bytes > 0 ? tape_bytes : machine_memory() / 4 * 3) / threads_.count() /
+                  std::max(1, code.tapes)) {
+  workers_.resize(static_cast<size_t>(threads_.count()));
+  for (Worker& worker : workers_) {
+    worker.sample_of_lane.resize(static_cast<size_t>(code.lanes));
+    worker.row_of_lane.resize(static_cast<size_t>(code.lanes));
+    worker.own_tapes.resize(static_cast<size_t>(code.tapes), Tape{});
+    worker.tape_limit = tape_limit_;
+    worker.samples = worker.sample_of_lane.data();
+    worker.rows = worker.row_of_lane.data();
+  }
+}
+
+Scheduler::~Scheduler() = default;
+
+// Sizes and makes room for everything. False when there is not enough memory.
+bool Scheduler::prepare(const Batch& batch, Call& call, Sizes& sizes) {
+  const int64_t real_bytes = code_.double_precision ? 8 : 4;
+  call.sizes = &sizes;
+  if (code_.sizes) code_.sizes(&call, nullptr);
+  if (sizes.uniforms < 0 || sizes.accumulators < 0 || sizes.arena_bytes < 0) return false;
+
+  rows_ = static_cast<int64_t>(batch.samples.size());
+  tiles_ = (rows_ + code_.lanes - 1) / code_.lanes;
+  accumulator_count_ = sizes.accumulators;
+  const int64_t reals_a_line = static_cast<int64_t>(cache_line) / real_bytes;
+  chunk_stride_ = (sizes.accumulators + reals_a_line - 1) / reals_a_line * reals_a_line;
+  const int64_t affordable = most_accumulator_bytes / std::max<int64_t>(1, chunk_stride_ * real_bytes);
+  chunks_ = std::min({tiles_, most_chunks, std::max<int64_t>(8, affordable)});
+
+  bool good = uniforms_.reserve(static_cast<size_t>(sizes.uniforms * real_bytes));
+  // At least one set, so that the epilogue of an empty batch reads zeros.
+  const int64_t sets = std::max<int64_t>(1, chunks_);
+  good = good && accumulators_.reserve(static_cast<size_t>(sets * chunk_stride_ * real_bytes));
+  if (good && chunks_ == 0 && accumulators_.data())
+    std::memset(accumulators_.data(), 0, accumulators_.bytes());
+  call.uniforms = uniforms_.data();
+  call.accumulators = accumulators_.data();
+
+  size_t noise_bytes = 0;
+  for (const NoiseSlot& slot : batch.noise)
+    noise_bytes += static_cast<size_t>(slot.elements * rows_ * real_bytes);
+  good = good && noise_.reserve(noise_bytes);
+  noise_slots_.clear();
+  noise_bytes = 0;
+  for (const NoiseSlot& slot : batch.noise) {
+    noise_slots_.push_back(noise_.data() + noise_bytes);
+    noise_bytes += static_cast<size_t>(slot.elements * rows_ * real_bytes);
+  }
+  call.noise = noise_slots_.data();
+
+  for (Worker& worker : workers_) {
+    good = good && worker.arena_memory.reserve(static_cast<size_t>(sizes.arena_bytes));
+    worker.arena = worker.arena_memory.data();
+    worker.out_of_memory = 0;
+    worker.frozen = false;
+  }
+  status_.resize(static_cast<size_t>(rows_));
+  statistics_.resize(static_cast<size_t>(rows_ * code_.solves));
+  if (!batch.sample_lengths.empty()) {
+    row_lengths_.resize(static_cast<size_t>(rows_ * code_.lengths));
+    call.sample_lengths = row_lengths_.data();
+  }
+  return good;
+}
+
+RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* replay) {
+  Sizes sizes{};
+  Call call{};
+  call.parameters = batch.parameters;
+  call.data = batch.data.data();
+  call.data_strides = batch.strides.data();
+  call.settings = batch.settings;
+  call.lengths = batch.lengths.data();
+  call.outputs = batch.outputs.data();
+  call.totals = batch.totals;
+  const auto canceled = [&] { return batch.cancel && batch.cancel->load(std::memory_order_relaxed); };
+  std::vector<Tape>* kept = nullptr;
+  std::vector<Tape> followed;  // a copy of the descriptors: the tapes themselves are only read
+  try {
+    if (!prepare(batch, call, sizes)) return RunState::out_of_memory;
+    const size_t needed = static_cast<size_t>(tiles_ * code_.tapes);
+    if (record) {
+      for (size_t t = needed; t < record->tapes_.size(); ++t) std::free(record->tapes_[t].base);
+      record->tapes_.resize(needed, Tape{});
+      kept = &record->tapes_;
+    } else if (replay) {
+      followed = replay->tapes_;
+      followed.resize(needed, Tape{});
+      kept = &followed;
+    }
+  } catch (const std::bad_alloc&) {
+    return RunState::out_of_memory;
+  }
+
+  if (code_.prologue) code_.prologue(&call, nullptr);
+  std::atomic<int64_t> next{0};
+  std::atomic<bool> stopped{false};
+  if (code_.pool) {
+    threads_.run([&](int w) {
+      Worker& worker = workers_[static_cast<size_t>(w)];
+      for (int64_t chunk = next++; chunk < chunks_; chunk = next++) {
+        run_chunk(batch, call, worker, chunk, kept, replay != nullptr);
+        if (canceled() || worker.out_of_memory) stopped = true;
+        if (stopped) break;
+      }
+    });
+  }
+  if (canceled()) return RunState::canceled;
+  for (const Worker& worker : workers_) {
+    if (worker.out_of_memory) return RunState::out_of_memory;
+  }
+  // Threads split the elements, not the chunks: each element's sum is the same whoever computes it.
+  if (chunks_ > 1 && accumulator_count_ > 0) {
+    constexpr int64_t worth_a_thread = 1 << 14;
+    const int64_t parts = std::min<int64_t>(threads_.count(), accumulator_count_ / worth_a_thread + 1);
+    const auto part = [&](int w) {
+      if (w >= parts) return;
+      const int64_t first = part_begin(accumulator_count_, parts, w),
+                    end = part_begin(accumulator_count_, parts, w + 1);
+      code_.double_precision ? reduce<double>(first, end) : reduce<float>(first, end);
+    };
+    if (parts > 1) {
+      threads_.run(part);
+    } else {
+      part(0);
+    }
+  }
+  if (code_.epilogue) code_.epilogue(&call, nullptr);
+  return RunState::done;
+}
+
+void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, int64_t chunk,
+                          std::vector<Tape>* kept, bool replay) {
+  const int64_t lanes = code_.lanes;
+  const int64_t first_tile = part_begin(tiles_, chunks_, chunk),
+                end_tile = part_begin(tiles_, chunks_, chunk + 1);
+  const int64_t first_row = first_tile * lanes, end_row = std::min(end_tile * lanes, rows_);
+  const size_t chunk_bytes = static_cast<size_t>(chunk_stride_) * (code_.double_precision ? 8 : 4);
+  worker.accumulators = accumulators_.data() + static_cast<size_t>(chunk) * chunk_bytes;
+  if (chunk_bytes > 0) std::memset(worker.accumulators, 0, chunk_bytes);
+  fill_noise(batch, first_row, end_row);
+  std::fill(status_.begin() + first_row, status_.begin() + end_row, Status{0, 0, -1, 0, 0, 0});
+  std::fill(statistics_.begin() + first_row * code_.solves, statistics_.begin() + end_row * code_.solves,
+            Statistics{0, 0, 0});
+  if (!batch.sample_lengths.empty()) {
+    for (int64_t row = first_row; row < end_row; ++row) {
+      const auto from =
+          batch.sample_lengths.begin() + batch.samples[static_cast<size_t>(row)] * code_.lengths;
+      std::copy(from, from + code_.lengths, row_lengths_.begin() + row * code_.lengths);
+    }
+  }
+  worker.frozen = replay;
+  worker.least_room = kept ? 1 << 10 : 1 << 16;
+  worker.status = status_.data();
+  worker.statistics = statistics_.data();
+  for (int64_t tile = first_tile; tile < end_tile; ++tile) {
+    if (batch.cancel && batch.cancel->load(std::memory_order_relaxed)) return;
+    worker.row = tile * lanes;
+    worker.live = static_cast<int32_t>(std::min(lanes, rows_ - worker.row));
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const int64_t row = worker.row + std::min<int64_t>(lane, worker.live - 1);
+      worker.row_of_lane[static_cast<size_t>(lane)] = row;
+      worker.sample_of_lane[static_cast<size_t>(lane)] = batch.samples[static_cast<size_t>(row)];
+    }
+    Tape* tapes = kept ? kept->data() + tile * code_.tapes : worker.own_tapes.data();
+    worker.tapes = tapes;
+    for (int t = 0; t < code_.tapes && !replay; ++t) tapes[t].count = 0;
+    code_.pool(&call, &worker);
+    if (worker.out_of_memory) return;
+  }
+}
+
+void Scheduler::fill_noise(const Batch& batch, int64_t first, int64_t end) {
+  const std::span<const int64_t> identities = batch.identities.empty() ? batch.samples : batch.identities;
+  for (size_t n = 0; n < batch.noise.size(); ++n) {
+    const NoiseSlot& slot = batch.noise[n];
+    const RandomStream random(batch.seed, slot.stream, batch.step);
+    void* base = const_cast<void*>(noise_slots_[n]);
+    for (int64_t row = first; row < end; ++row) {
+      const uint64_t sample = static_cast<uint64_t>(identities[static_cast<size_t>(row)]);
+      if (code_.double_precision) {
+        write_noise(random, slot, sample, static_cast<double*>(base) + row * slot.elements);
+      } else {
+        write_noise(random, slot, sample, static_cast<float*>(base) + row * slot.elements);
+      }
+    }
+  }
+}
+
+// Adds the chunks' accumulators pairwise into the first: ((0 + 1) + (2 + 3)) + …
+template <class Real>
+void Scheduler::reduce(int64_t first, int64_t end) {
+  Real* base = reinterpret_cast<Real*>(accumulators_.data());
+  for (int64_t distance = 1; distance < chunks_; distance *= 2) {
+    for (int64_t chunk = 0; chunk + distance < chunks_; chunk += 2 * distance) {
+      Real* to = base + chunk * chunk_stride_;
+      const Real* from = base + (chunk + distance) * chunk_stride_;
+      for (int64_t e = first; e < end; ++e) to[e] += from[e];
+    }
+  }
+}
+
+std::vector<Failed> Scheduler::failures() const {
+  std::vector<Failed> list;
+  for (size_t row = 0; row < status_.size(); ++row) {
+    if (status_[row].code != 0) list.push_back({static_cast<int64_t>(row), status_[row]});
+  }
+  return list;
+}
+
+int64_t Scheduler::workspace_bytes() const {
+  size_t bytes = uniforms_.bytes() + accumulators_.bytes() + noise_.bytes();
+  for (const Worker& worker : workers_) {
+    bytes += worker.arena_memory.bytes();
+    for (const Tape& tape : worker.own_tapes) bytes += static_cast<size_t>(tape.bytes);
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+}  // namespace nodec::runtime

@@ -1,0 +1,116 @@
+// Batches to tiles on threads: workspaces, noise, sums over samples in a fixed order.
+//
+// A batch is cut into tiles of L rows, consecutive tiles form chunks. Every chunk has accumulators of its
+// own, which are added by a fixed tree. How many chunks there are depends on the batch, L and the
+// accumulators' size, never on threads: so the same bits come out for any number of threads. Once a batch of
+// its kind has been run, a run allocates nothing.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "runtime/abi.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/threads.hpp"
+
+namespace nodec::runtime {
+
+enum class NoiseKind : uint8_t { normal, uniform };  // N(0, 1); [0, 1)
+
+// Compiled functions and what the scheduler must know of them.
+struct Code {
+  Function sizes = nullptr, prologue = nullptr, pool = nullptr,
+           epilogue = nullptr;  // prologue, pool, epilogue: null when empty
+  int lanes = 8;
+  bool double_precision = true;
+  int tapes = 0, solves = 0, lengths = 0;
+};
+
+struct NoiseSlot {
+  uint64_t stream;
+  NoiseKind kind;
+  int64_t elements;  // of one sample
+};
+
+// One run. Nothing is owned; everything must live until `run` returns. Reals are of the code's precision.
+struct Batch {
+  std::span<const int64_t> samples;     // [rows] index of each row's sample in the data
+  std::span<const int64_t> identities;  // [rows] which sample's noise; empty: the indices above
+  const void* parameters = nullptr;
+  std::span<const void* const> data;  // by slot
+  std::span<const int64_t> strides;   // by slot
+  const void* settings = nullptr;
+  std::span<const int64_t> lengths;         // the largest, as the data are laid out
+  std::span<const int32_t> sample_lengths;  // [sample][length] of the whole data, or empty
+  std::span<void* const> outputs;           // by slot, [rows][elements]
+  void* totals = nullptr;
+  std::span<const NoiseSlot> noise;
+  uint64_t seed = 0, step = 0;                // of the noise
+  const std::atomic<bool>* cancel = nullptr;  // looked at between tiles
+};
+
+// The steps of a batch's solves, tile by tile, kept so that another run can follow them.
+class Recorded {
+ public:
+  Recorded() = default;
+  ~Recorded();
+  Recorded(const Recorded&) = delete;
+  Recorded& operator=(const Recorded&) = delete;
+
+ private:
+  friend class Scheduler;
+  std::vector<Tape> tapes_;  // [tile][tape]
+};
+
+enum class RunState : uint8_t { done, canceled, out_of_memory };
+
+struct Failed {
+  int64_t row;
+  Status status;
+};
+
+class Scheduler {
+ public:
+  // `tape_bytes` bounds the tapes of all threads together; 0: three quarters of the machine's memory.
+  explicit Scheduler(const Code& code, int threads = 0, int64_t tape_bytes = 0);
+  ~Scheduler();
+
+  // Runs all functions. `record` keeps the tapes of this batch; `replay` follows tapes kept before, of the
+  // same samples in the same order (the code must have been compiled for it). At most one of the two.
+  RunState run(const Batch& batch, Recorded* record = nullptr, const Recorded* replay = nullptr);
+
+  int threads() const { return threads_.count(); }
+  // Of the last run, by row; statistics: [row][solve].
+  std::span<const Status> status() const { return status_; }
+  std::span<const Statistics> statistics() const { return statistics_; }
+  // Rows that failed, ascending.
+  std::vector<Failed> failures() const;
+  // Bytes of arenas, tapes and accumulators in use.
+  int64_t workspace_bytes() const;
+
+ private:
+  struct Worker;
+
+  bool prepare(const Batch& batch, Call& call, Sizes& sizes);
+  void run_chunk(const Batch& batch, const Call& call, Worker& worker, int64_t chunk, std::vector<Tape>* kept,
+                 bool replay);
+  void fill_noise(const Batch& batch, int64_t first, int64_t end);
+  template <class Real>
+  void reduce(int64_t first, int64_t end);
+
+  Code code_;
+  Threads threads_;
+  int64_t tape_limit_;  // of one thread
+  std::vector<Worker> workers_;
+  AlignedMemory uniforms_, accumulators_, noise_;
+  std::vector<const void*> noise_slots_;
+  std::vector<int32_t> row_lengths_;
+  std::vector<Status> status_;
+  std::vector<Statistics> statistics_;
+  int64_t rows_ = 0, tiles_ = 0, chunks_ = 0, chunk_stride_ = 0,
+          accumulator_count_ = 0;  // of the current run; stride in reals
+};
+
+}  // namespace nodec::runtime
