@@ -51,6 +51,9 @@ struct Derived {
 Derived derive_results(semantics::Module& module, const semantics::Model& model, Mode mode,
                        const std::vector<std::string>& shared_data);
 
+// The pullback of a solve in the gradient of the model's loss; null when the loss does not depend on it.
+const graph::Lambda* pullback_of(semantics::Module& module, const semantics::Model& model, graph::Ref solve);
+
 // Every stage from `derive` on. `lanes`: samples a tile. Fails with a diagnostic's text.
 struct Compiled {
   std::shared_ptr<const Unit> unit;

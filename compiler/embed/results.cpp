@@ -58,4 +58,13 @@ Derived derive_results(semantics::Module& module, const semantics::Model& model,
   return derived;
 }
 
+const graph::Lambda* pullback_of(semantics::Module& module, const semantics::Model& model, Ref solve) {
+  if (!model.loss) return nullptr;
+  std::vector<Ref> roots;
+  for (const Output& output : derive_results(module, model, Mode::gradient, {}).results) roots.push_back(output.value);
+  for (const Ref node : graph::postorder(roots))
+    if (node->is(graph::Kind::adjoint) && node->operands[0] == solve) return node->as<graph::AdjointInfo>().pullback;
+  return nullptr;
+}
+
 }  // namespace nodec::embed

@@ -1,0 +1,183 @@
+// Evaluation and gradients of a model on a dataset; the compile report.
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "compiler/embed/run.hpp"
+#include "compiler/graph/cost.hpp"
+
+namespace nodec {
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+std::vector<int64_t> every_sample(const Dataset::State& data) {
+  std::vector<int64_t> rows(static_cast<size_t>(data.samples));
+  std::iota(rows.begin(), rows.end(), 0);
+  if (data.binding.samples == 0 && !data.binding.arrays.empty()) std::fill(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+bool has_prefix(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+
+void drop_sample_axis(Array& array) {
+  if (!array.shape.empty()) array.shape.erase(array.shape.begin());
+}
+
+Diagnostic run_failure(runtime::RunState state) {
+  return embed::plain(Severity::error, state == runtime::RunState::canceled ? "canceled" : "out_of_memory",
+                      state == runtime::RunState::canceled
+                          ? "the run was canceled"
+                          : "out of memory for the steps of the solves; use fewer samples a call, or `adjoint backsolve`");
+}
+
+}  // namespace
+
+Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) const {
+  const Options& options = state->program->options;
+  Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
+  if (!values) return Result<Evaluation>::failed(values.diagnostics());
+  std::vector<Diagnostic> diagnostics;
+  const bool f64 = options.precision == Precision::f64;
+  const std::shared_ptr<const embed::Unit> unit =
+      state->unit(data.state->shared, embed::Mode::forward, embed::choose_lanes(data.samples(), f64),
+                  !data.state->binding.sample_lengths.empty(), diagnostics);
+  if (!unit) return Result<Evaluation>::failed(diagnostics);
+  embed::Runner runner(unit, *data.state, f64, options.threads, options.seed);
+  const std::vector<int64_t> rows = every_sample(*data.state);
+  std::vector<int64_t> identities(rows.size());
+  std::iota(identities.begin(), identities.end(), 0);
+  embed::Settings settings;
+  settings.samples = static_cast<double>(data.samples());
+  const runtime::RunState ran = runner.run(rows, *values, settings, identities);
+  if (ran != runtime::RunState::done) return Result<Evaluation>::failed({run_failure(ran)});
+
+  Evaluation out;
+  for (const schedule::Interface::Result& r : runner.interface().results) {
+    if (has_prefix(r.name, "metric:")) {
+      out.metrics.emplace_back(r.name.substr(7), runner.total_scalar(r.name));
+    } else if (r.name == "mean:loss") {
+      out.loss = runner.total_scalar(r.name);
+    } else {
+      Array array = runner.per_sample(r);
+      if (!data.has_sample_axis()) drop_sample_axis(array);
+      out.outputs[r.name] = std::move(array);
+    }
+  }
+  out.solves = runner.statistics(state->model.solves);
+  out.failures = runner.failures(identities);
+  return out;
+}
+
+Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) const {
+  const Options& options = state->program->options;
+  if (!has_loss())
+    return Result<Gradient>::failed({embed::plain(Severity::error, "no_loss", "model " + name() + " has no loss to differentiate")});
+  Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
+  if (!values) return Result<Gradient>::failed(values.diagnostics());
+  std::vector<Diagnostic> diagnostics;
+  const bool f64 = options.precision == Precision::f64;
+  const std::shared_ptr<const embed::Unit> unit =
+      state->unit(data.state->shared, embed::Mode::inputs, embed::choose_lanes(data.samples(), f64),
+                  !data.state->binding.sample_lengths.empty(), diagnostics);
+  if (!unit) return Result<Gradient>::failed(diagnostics);
+  embed::Runner runner(unit, *data.state, f64, options.threads, options.seed);
+  const std::vector<int64_t> rows = every_sample(*data.state);
+  std::vector<int64_t> identities(rows.size());
+  std::iota(identities.begin(), identities.end(), 0);
+  embed::Settings settings;
+  settings.samples = static_cast<double>(data.samples());
+  const runtime::RunState ran = runner.run(rows, *values, settings, identities);
+  if (ran != runtime::RunState::done) return Result<Gradient>::failed({run_failure(ran)});
+
+  Gradient out;
+  out.failures = runner.failures(identities);
+  const bool failed = !out.failures.empty();
+  out.loss = failed ? not_a_number : runner.total_scalar("mean:loss");
+  for (const schedule::Interface::Result& r : runner.interface().results) {
+    const bool parameter = has_prefix(r.name, "param:");
+    if (!parameter && !has_prefix(r.name, "data:")) continue;
+    const bool shared = parameter || data.state->shared.count(r.name.substr(5));
+    Array array = shared ? runner.total(r.name) : runner.per_sample(r);
+    // A failed sample makes what all samples share unknown, and its own gradient; the others' stand.
+    if (shared && failed) std::fill(array.values.begin(), array.values.end(), not_a_number);
+    if (!shared && failed) {
+      const size_t elements = array.values.size() / rows.size();
+      for (const SampleFailure& f : out.failures)
+        std::fill_n(array.values.begin() + f.sample * static_cast<int64_t>(elements), elements, not_a_number);
+    }
+    if (parameter) out.parameters[r.name.substr(6)] = std::move(array);
+    else out.data[r.name.substr(5)] = std::move(array);
+  }
+  out.solves = runner.statistics(state->model.solves);
+  return out;
+}
+
+Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data) const {
+  const Options& options = state->program->options;
+  const bool f64 = options.precision == Precision::f64;
+  const std::set<std::string> shared(shared_data.begin(), shared_data.end());
+  const int lanes = embed::choose_lanes(1024, f64);
+  std::vector<Diagnostic> diagnostics;
+  CompileReport report;
+  report.model = name();
+  report.precision = f64 ? "f64" : "f32";
+  report.target = codegen::host_target().cpu;
+  report.lanes = lanes;
+  report.data = data();
+  report.parameters = parameters();
+  report.outputs = outputs();
+  report.metrics = metrics();
+  for (const runtime::Parameter& p : embed::parameter_layout(state->model)) report.parameter_count += p.size;
+  report.stages = state->program->stages;
+  const embed::Mode mode = has_loss() ? embed::Mode::gradient : embed::Mode::forward;
+  const std::shared_ptr<const embed::Unit> unit = state->unit(shared, mode, lanes, false, diagnostics);
+  if (!unit) return Result<CompileReport>::failed(diagnostics);
+  report.stages.insert(report.stages.end(), unit->stages.begin(), unit->stages.end());
+  (has_loss() ? report.gradient_code_bytes : report.forward_code_bytes) = unit->code.code_bytes;
+  for (const TimedStage& s : report.stages) report.total_milliseconds += s.milliseconds;
+
+  // Lengths count as 1: what `sizes` says of a sample then is without what the data's lengths add.
+  runtime::Sizes sizes{};
+  std::vector<int64_t> ones(unit->interface.lengths.size(), 1);
+  runtime::Call call{};
+  call.lengths = ones.data();
+  call.sizes = &sizes;
+  unit->code.sizes(&call, nullptr);
+  report.bytes_per_sample = sizes.arena_bytes / lanes;
+
+  for (const semantics::SolveUse& use : state->model.solves) {
+    const graph::SolveInfo& info = use.node->as<graph::SolveInfo>();
+    CompileReport::Field field;
+    field.name = use.field;
+    field.method = use.method;
+    field.adjoint = info.adjoint == graph::AdjointKind::checkpoint ? "checkpoint" : "backsolve";
+    for (int i = 0; i < info.state_count(); ++i) {
+      const graph::Type& type = info.field->variables[static_cast<size_t>(i) + 1];
+      Description d{info.states[static_cast<size_t>(i)].name, type.text(), {}};
+      for (const graph::Extent& e : type.shape) d.shape.push_back(e.value());
+      field.states.push_back(std::move(d));
+    }
+    const graph::Cost cost = graph::cost(*info.field);
+    field.field_multiply_adds = cost.multiply_adds;
+    field.field_operations = cost.operations;
+    if (const graph::Lambda* pullback = embed::pullback_of(*state->program->module, state->model, use.node)) {
+      const graph::Cost vjp = graph::cost(*pullback);
+      field.vjp_multiply_adds = vjp.multiply_adds;
+      field.vjp_operations = vjp.operations;
+    }
+    report.fields.push_back(std::move(field));
+  }
+  return Result<CompileReport>(std::move(report), diagnostics);
+}
+
+Result<std::string> Model::emit(const std::string& stage) const {
+  const bool f64 = state->program->options.precision == Precision::f64;
+  const std::lock_guard guard(state->program->mutex);
+  embed::Emitted emitted = embed::emit(*state->program->module, state->model, stage, embed::choose_lanes(1024, f64), f64);
+  if (!emitted.error.empty())
+    return Result<std::string>::failed({embed::plain(Severity::error, "cannot_compile", emitted.error)});
+  return std::move(emitted.text);
+}
+
+}  // namespace nodec

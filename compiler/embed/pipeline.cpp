@@ -1,0 +1,101 @@
+// One model through every stage: derive, schedule, codegen, jit.
+#include "compiler/embed/pipeline.hpp"
+
+#include <array>
+#include <chrono>
+
+#include "compiler/codegen/codegen.hpp"
+#include "compiler/solvers/solvers.hpp"
+
+namespace nodec::embed {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::array<Stage, 6> pipeline = {{
+    {"parse", "text", "ast", "syntax, as written, with the place of everything"},
+    {"elaborate", "ast", "graph", "names, shapes, layers and fields become tensor expressions of one sample"},
+    {"derive", "graph", "adjoint", "gradients, as expressions of the same kind"},
+    {"schedule", "adjoint", "tile", "tensors become loops over buffers for a tile of samples; solves become time stepping"},
+    {"codegen", "tile", "llvm", "explicit-vector LLVM IR for the host"},
+    {"jit", "llvm", "asm", "a short pass pipeline, machine code, linking"},
+}};
+
+// Measures what each stage took.
+class StageClock {
+ public:
+  explicit StageClock(std::vector<TimedStage>& stages) : stages_(stages), start_(Clock::now()) {}
+  void stamp(const char* name) {
+    const Clock::time_point now = Clock::now();
+    stages_.push_back({name, std::chrono::duration<double, std::milli>(now - start_).count()});
+    start_ = now;
+  }
+
+ private:
+  std::vector<TimedStage>& stages_;
+  Clock::time_point start_;
+};
+
+schedule::Program schedule_results(const semantics::Model& model, const Derived& derived, Mode mode, int lanes,
+                                   bool double_precision, bool ragged) {
+  schedule::Request request;
+  request.results = derived.results;
+  for (const semantics::ParameterDecl& p : model.parameters) request.parameters.push_back({p.path, p.type.size().value()});
+  request.lanes = lanes;
+  request.double_precision = double_precision;
+  request.ragged = ragged;
+  request.recording = mode == Mode::record   ? schedule::Recording::record
+                      : mode == Mode::replay ? schedule::Recording::replay
+                                             : schedule::Recording::no;
+  const std::unique_ptr<schedule::SolveLowering> solvers = solvers::make_solvers();
+  return schedule::lower(request, *solvers);
+}
+
+// What a stage of the compiler gives must hold its invariants; a violation is a fault of nodec, not of the model.
+std::string violation(const char* pass, const std::string& what) {
+  return what.empty() ? "" : std::string("internal error after ") + pass + ": " + what;
+}
+
+}  // namespace
+
+std::span<const Stage> stages() { return pipeline; }
+
+Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
+                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged) {
+  auto unit = std::make_shared<Unit>();
+  StageClock clock(unit->stages);
+  const Derived derived = derive_results(module, model, mode, shared_data);
+  if (!derived.refusal.empty()) return {nullptr, derived.refusal};
+  if (std::string wrong = violation("derive", graph::verify(module.graph, derived.results)); !wrong.empty())
+    return {nullptr, wrong};
+  clock.stamp("derive");
+  const schedule::Program program = schedule_results(model, derived, mode, lanes, double_precision, ragged);
+  if (std::string wrong = violation("schedule", schedule::verify(program)); !wrong.empty()) return {nullptr, wrong};
+  clock.stamp("schedule");
+  codegen::Module ir = codegen::emit(program, codegen::host_target());
+  clock.stamp("codegen");
+  jit::Result<jit::Code> code = jit::load(std::move(ir));
+  clock.stamp("jit");
+  if (!code) return {nullptr, "internal error in jit: " + code.error};
+  unit->interface = program.interface;
+  unit->lanes = lanes;
+  unit->code = std::move(*code);
+  return {unit, ""};
+}
+
+Emitted emit(semantics::Module& module, const semantics::Model& model, const std::string& stage, int lanes,
+             bool double_precision) {
+  // `graph` is the model as it was written; from `adjoint` on the stages are those of the gradient, if there is a loss.
+  const Mode mode = stage == "graph" || !model.loss ? Mode::forward : Mode::inputs;
+  const Derived derived = derive_results(module, model, mode, {});
+  if (!derived.refusal.empty()) return {"", derived.refusal};
+  if (stage == "graph" || stage == "adjoint") return {graph::print(derived.results), ""};
+  const schedule::Program program = schedule_results(model, derived, mode, lanes, double_precision, false);
+  if (stage == "tile") return {schedule::print(program), ""};
+  codegen::Module ir = codegen::emit(program, codegen::host_target());
+  if (stage == "llvm") return {codegen::print_llvm(ir), ""};
+  jit::Result<std::string> text = jit::assembly(std::move(ir));
+  return text ? Emitted{*text, ""} : Emitted{"", text.error};
+}
+
+}  // namespace nodec::embed

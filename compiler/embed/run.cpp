@@ -1,0 +1,240 @@
+#include "compiler/embed/run.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+namespace nodec::embed {
+namespace {
+
+runtime::Code scheduler_code(const Unit& unit, bool double_precision) {
+  runtime::Code code;
+  code.sizes = unit.code.sizes;
+  code.prologue = unit.code.prologue;
+  code.pool = unit.code.pool;
+  code.epilogue = unit.code.epilogue;
+  code.lanes = unit.lanes;
+  code.double_precision = double_precision;
+  code.tapes = unit.interface.tapes;
+  code.solves = static_cast<int>(unit.interface.solves.size());
+  code.lengths = static_cast<int>(unit.interface.lengths.size());
+  return code;
+}
+
+double setting_value(const std::string& name, const Settings& settings, int64_t rows) {
+  if (name == "step") return settings.step;
+  if (name == "epoch") return settings.epoch;
+  if (name == "samples") return settings.samples;
+  if (name == "training") return settings.training;
+  return name == "batch" ? static_cast<double>(rows) : 0;
+}
+
+int64_t product(const std::vector<int64_t>& shape) {
+  int64_t n = 1;
+  for (const int64_t e : shape) n *= e;
+  return n;
+}
+
+std::string number(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", x);
+  return text;
+}
+
+std::string describe(const schedule::Interface& interface, int64_t sample, const runtime::Status& s) {
+  const std::string who = "sample " + std::to_string(sample) + ": ";
+  const runtime::Failure failure = static_cast<runtime::Failure>(s.code);
+  if (failure == runtime::Failure::index_out_of_range)
+    return interface.places[static_cast<size_t>(s.solve)] + ": numerical failure: " + who + "index " +
+           std::to_string(s.steps) + " is out of range";
+  const schedule::Interface::Solve& solve = interface.solves[static_cast<size_t>(s.solve)];
+  const bool known = s.state >= 0 && static_cast<size_t>(s.state) < solve.elements.size();
+  const std::string place = known ? solve.places[static_cast<size_t>(s.state)] : solve.place;
+  const std::string state = known ? "state " + solve.elements[static_cast<size_t>(s.state)] : "the state";
+  const std::string when = " of solve " + solve.field + " at t = " + number(s.t) + " (step " + std::to_string(s.steps) +
+                           ", h = " + number(s.h) + ")";
+  switch (failure) {
+    case runtime::Failure::step_underflow:
+      return place + ": numerical failure: " + who + "the step size underflows in " + state + when +
+             ": the solution may blow up there or be stiff; a looser tolerance or a change of the equation helps";
+    case runtime::Failure::not_finite:
+      return place + ": numerical failure: " + who + state + " is not finite" + when +
+             ": the equation may leave its domain (a division by zero, the logarithm or root of a negative number) or blow up";
+    case runtime::Failure::step_limit:
+      return place + ": numerical failure: " + who + "the step limit is reached in " + state + when +
+             ": the equation may be stiff; raise max_steps or loosen the tolerance";
+    default:
+      return place + ": numerical failure: " + who + "failed" + when;
+  }
+}
+
+}  // namespace
+
+int choose_lanes(int64_t rows, bool double_precision) {
+  if (rows <= 4 && double_precision) return 4;
+  return rows < 24 ? 8 : 16;
+}
+
+Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision, int threads,
+               uint64_t seed)
+    : unit_(std::move(unit)),
+      data_(data),
+      double_precision_(double_precision),
+      seed_(seed),
+      parameters_(double_precision),
+      settings_(double_precision),
+      totals_(double_precision),
+      scheduler_(scheduler_code(*unit_, double_precision), threads) {
+  const schedule::Interface& interface = unit_->interface;
+  const runtime::Binding& binding = data.binding;
+  for (size_t i = 0; i < binding.length_names.size(); ++i) lengths_[binding.length_names[i]] = binding.lengths[i];
+  for (const std::string& atom : interface.lengths) length_values_.push_back(lengths_[atom]);
+  if (!binding.sample_lengths.empty()) {
+    const size_t have = binding.length_names.size();
+    for (int64_t s = 0; s < binding.samples; ++s)
+      for (const std::string& atom : interface.lengths) {
+        const auto found = std::find(binding.length_names.begin(), binding.length_names.end(), atom);
+        sample_lengths_.push_back(binding.sample_lengths[static_cast<size_t>(s) * have + (found - binding.length_names.begin())]);
+      }
+  }
+  for (const schedule::Interface::Data& slot : interface.data)
+    for (const runtime::BoundArray& array : binding.arrays)
+      if (array.name == slot.name) {
+        data_pointers_.push_back(array.values.data());
+        strides_.push_back(array.shared ? 0 : array.stride);
+      }
+  for (const schedule::Interface::Noise& n : interface.noise)
+    noise_.push_back({static_cast<uint64_t>(n.stream),
+                      n.distribution == graph::Distribution::normal ? runtime::NoiseKind::normal : runtime::NoiseKind::uniform,
+                      n.size.evaluate(lengths_)});
+  int64_t parameter_end = 0, total_end = 0;
+  for (const schedule::Interface::Parameter& p : interface.parameters)
+    parameter_end = std::max(parameter_end, p.offset + p.size);
+  for (const schedule::Interface::Result& r : interface.results) {
+    if (r.per_sample) outputs_.emplace_back(double_precision);
+    else total_end = std::max(total_end, r.offset.evaluate(lengths_) + product(shape_of(r.shape)));
+  }
+  parameters_.resize(static_cast<size_t>(parameter_end));
+  settings_.resize(interface.settings.size());
+  totals_.resize(static_cast<size_t>(total_end));
+  output_pointers_.resize(outputs_.size());
+}
+
+std::vector<int64_t> Runner::shape_of(const std::vector<graph::Extent>& shape) const {
+  std::vector<int64_t> out;
+  for (const graph::Extent& e : shape) out.push_back(e.evaluate(lengths_));
+  return out;
+}
+
+runtime::RunState Runner::run(std::span<const int64_t> rows, const std::vector<double>& parameters,
+                              const Settings& settings, std::span<const int64_t> identities, runtime::Recorded* record,
+                              const runtime::Recorded* replay) {
+  const schedule::Interface& interface = unit_->interface;
+  rows_ = static_cast<int64_t>(rows.size());
+  for (const schedule::Interface::Parameter& p : interface.parameters)
+    for (int64_t i = p.offset; i < p.offset + p.size; ++i)
+      parameters_.set(static_cast<size_t>(i), parameters[static_cast<size_t>(i)]);
+  for (size_t i = 0; i < interface.settings.size(); ++i)
+    settings_.set(i, setting_value(interface.settings[i], settings, rows_));
+  for (const schedule::Interface::Result& r : interface.results) {
+    if (!r.per_sample) continue;
+    runtime::Reals& output = outputs_[static_cast<size_t>(r.slot)];
+    const size_t size = static_cast<size_t>(rows_ * product(shape_of(r.shape)));
+    if (output.size() < size) output.resize(size);
+    output_pointers_[static_cast<size_t>(r.slot)] = output.data();
+  }
+  runtime::Batch batch;
+  batch.samples = rows;
+  batch.identities = identities;
+  batch.parameters = parameters_.data();
+  batch.data = data_pointers_;
+  batch.strides = strides_;
+  batch.settings = settings_.data();
+  batch.lengths = length_values_;
+  batch.sample_lengths = sample_lengths_;
+  batch.outputs = output_pointers_;
+  batch.totals = totals_.data();
+  batch.noise = noise_;
+  batch.seed = seed_;
+  batch.step = static_cast<uint64_t>(settings.step);
+  return scheduler_.run(batch, record, replay);
+}
+
+Array Runner::total(const std::string& name) const {
+  for (const schedule::Interface::Result& r : unit_->interface.results) {
+    if (r.name != name || r.per_sample) continue;
+    Array out{shape_of(r.shape), {}};
+    out.values.resize(static_cast<size_t>(product(out.shape)));
+    read_total(name, out.values.data());
+    return out;
+  }
+  return {};
+}
+
+double Runner::total_scalar(const std::string& name) const {
+  double value = std::numeric_limits<double>::quiet_NaN();
+  read_total(name, &value);
+  return value;
+}
+
+void Runner::read_total(const std::string& name, double* out) const {
+  for (const schedule::Interface::Result& r : unit_->interface.results) {
+    if (r.name != name || r.per_sample) continue;
+    const int64_t first = r.offset.evaluate(lengths_), count = product(shape_of(r.shape));
+    for (int64_t i = 0; i < count; ++i) out[i] = totals_[static_cast<size_t>(first + i)];
+  }
+}
+
+Array Runner::per_sample(const schedule::Interface::Result& result) const {
+  Array out{shape_of(result.shape), {}};
+  const int64_t elements = product(out.shape);
+  out.shape.insert(out.shape.begin(), rows_);
+  out.values.resize(static_cast<size_t>(rows_ * elements));
+  if (result.per_sample) {
+    const runtime::Reals& output = outputs_[static_cast<size_t>(result.slot)];
+    for (size_t i = 0; i < out.values.size(); ++i) out.values[i] = output[i];
+  } else {
+    const int64_t first = result.offset.evaluate(lengths_);
+    for (int64_t row = 0; row < rows_; ++row)
+      for (int64_t i = 0; i < elements; ++i)
+        out.values[static_cast<size_t>(row * elements + i)] = totals_[static_cast<size_t>(first + i)];
+  }
+  return out;
+}
+
+std::vector<SampleFailure> Runner::failures(std::span<const int64_t> rows) const {
+  std::vector<SampleFailure> list;
+  for (const runtime::Failed& f : scheduler_.failures()) {
+    const int64_t sample = rows[static_cast<size_t>(f.row)];
+    list.push_back({sample, describe(unit_->interface, sample, f.status)});
+  }
+  return list;
+}
+
+std::vector<SolveStatistics> Runner::statistics(const std::vector<semantics::SolveUse>& solves) const {
+  const std::span<const runtime::Statistics> all = scheduler_.statistics();
+  const size_t count = unit_->interface.solves.size();
+  std::vector<SolveStatistics> list;
+  for (size_t s = 0; s < count; ++s) {
+    SolveStatistics out;
+    out.field = unit_->interface.solves[s].field;
+    for (const semantics::SolveUse& use : solves)
+      if (use.node->as<graph::SolveInfo>().place == unit_->interface.solves[s].place) out.method = use.method;
+    for (int64_t row = 0; row < rows_; ++row) {
+      const runtime::Statistics& one = all[static_cast<size_t>(row) * count + s];
+      out.evaluations.push_back(one.evaluations);
+      out.accepted.push_back(one.accepted);
+      out.rejected.push_back(one.rejected);
+    }
+    list.push_back(std::move(out));
+  }
+  return list;
+}
+
+void Runner::override_data(const std::string& name, const void* values) {
+  for (size_t i = 0; i < unit_->interface.data.size(); ++i)
+    if (unit_->interface.data[i].name == name) data_pointers_[i] = values;
+}
+
+}  // namespace nodec::embed
