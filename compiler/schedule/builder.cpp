@@ -61,6 +61,12 @@ bool Builder::constant_of(Value v, int64_t& x) const {
   return true;
 }
 
+std::optional<int64_t> Builder::known(Value v) const {
+  int64_t x = 0;
+  if (constant_of(v, x)) return x;
+  return std::nullopt;
+}
+
 // ---- reals
 
 Value Builder::real(double x) { return pure(Opcode::constant_real, {Kind::real, false}, {}, x); }
@@ -91,15 +97,27 @@ Value Builder::less_equal(Value a, Value b) { return arithmetic(Opcode::less_equ
 Value Builder::equal(Value a, Value b) { return arithmetic(Opcode::equal, Kind::boolean, {a, b}); }
 Value Builder::not_equal(Value a, Value b) { return arithmetic(Opcode::not_equal, Kind::boolean, {a, b}); }
 Value Builder::logical_and(Value a, Value b) {
+  if (const auto x = known(a)) return *x ? b : a;
+  if (const auto y = known(b)) return *y ? a : b;
   return arithmetic(Opcode::logical_and, Kind::boolean, {a, b});
 }
-Value Builder::logical_or(Value a, Value b) { return arithmetic(Opcode::logical_or, Kind::boolean, {a, b}); }
-Value Builder::logical_not(Value a) { return arithmetic(Opcode::logical_not, Kind::boolean, {a}); }
+Value Builder::logical_or(Value a, Value b) {
+  if (const auto x = known(a)) return *x ? a : b;
+  if (const auto y = known(b)) return *y ? b : a;
+  return arithmetic(Opcode::logical_or, Kind::boolean, {a, b});
+}
+Value Builder::logical_not(Value a) {
+  if (const auto x = known(a)) return truth(!*x);
+  return arithmetic(Opcode::logical_not, Kind::boolean, {a});
+}
 Value Builder::truth(bool b) {
-  return pure(Opcode::constant_boolean, {Kind::boolean, false}, {}, 0, b ? 1 : 0);
+  const Value v = pure(Opcode::constant_boolean, {Kind::boolean, false}, {}, 0, b ? 1 : 0);
+  constants_[v] = b ? 1 : 0;
+  return v;
 }
 Value Builder::select(Value condition, Value a, Value b) {
   if (a == b) return a;
+  if (const auto x = known(condition)) return *x ? a : b;
   return arithmetic(Opcode::select, type(a).kind, {condition, a, b});
 }
 
@@ -166,9 +184,13 @@ Value Builder::integer_modulo(Value a, Value b) {
   return arithmetic(Opcode::integer_modulo, type(a).kind, {a, b});
 }
 Value Builder::integer_less(Value a, Value b) {
+  const auto x = known(a), y = known(b);
+  if (x && y) return truth(*x < *y);
   return arithmetic(Opcode::integer_less, Kind::boolean, {a, b});
 }
 Value Builder::integer_equal(Value a, Value b) {
+  const auto x = known(a), y = known(b);
+  if (x && y) return truth(*x == *y);
   return arithmetic(Opcode::integer_equal, Kind::boolean, {a, b});
 }
 Value Builder::bit_and(Value a, Value b) { return arithmetic(Opcode::bit_and, Kind::integer, {a, b}); }

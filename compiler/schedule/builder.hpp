@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,8 +13,9 @@
 
 namespace nodec::schedule {
 
-// Appends to one function of a program. It is also the Primitives through which ops' bodies are emitted, so the arithmetic
-// below is that of graph::Primitives. Constants and loop-free repeated arithmetic on the same values are shared within a region.
+// Appends to one function of a program. It is also the Primitives through which ops' bodies are emitted, so
+// the arithmetic below is that of graph::Primitives. Constants and loop-free repeated arithmetic on the same
+// values are shared within a region.
 class Builder : public graph::Primitives {
  public:
   Builder(Program& program, FunctionId function);
@@ -21,6 +23,8 @@ class Builder : public graph::Primitives {
   Program& program() { return program_; }
   FunctionId function() const { return function_; }
   ValueType type(Value v) const;
+  // The number that an integer, index or condition is known to be.
+  std::optional<int64_t> known(Value v) const;
 
   // ---- graph::Primitives
   bool double_precision() const override { return program_.double_precision; }
@@ -71,7 +75,8 @@ class Builder : public graph::Primitives {
   Value index_of(Value integer);
   Value integer_of(Value index);
   Value splat(Value uniform);
-  // A polynomial of the largest lengths (index), and of each lane's own lengths (lanes integer; the former when not ragged).
+  // A polynomial of the largest lengths (index), and of each lane's own lengths (lanes integer; the former
+  // when not ragged).
   Value extent(const graph::Extent& e);
   Value lane_extent(const graph::Extent& e);
   Value lane();
@@ -83,7 +88,8 @@ class Builder : public graph::Primitives {
   // ---- memory
   BufferId buffer(Buffer description);
   // A frame buffer [size][lane] (or plain).
-  BufferId frame(const std::string& name, const graph::Extent& size, bool lanes = true, Kind kind = Kind::real);
+  BufferId frame(const std::string& name, const graph::Extent& size, bool lanes = true,
+                 Kind kind = Kind::real);
   Value load(BufferId b, Value index);
   void store(BufferId b, Value index, Value value);
   void store_masked(BufferId b, Value index, Value value, Value mask);
@@ -94,17 +100,18 @@ class Builder : public graph::Primitives {
   Value tape_count(BufferId tape);
   void set_tape_count(BufferId tape, Value count);
   void pack(BufferId to, BufferId from, Value from_first, int64_t rows, int64_t columns, bool transposed);
-  void contract(BufferId to, Value to_first, BufferId packed, BufferId x, Value x_first, int64_t rows, int64_t columns,
-                BufferId bias = none, Value bias_first = none);
-  void outer(BufferId accumulator, Value first, BufferId a, Value a_first, BufferId b, Value b_first, int64_t rows,
-             int64_t columns);
+  void contract(BufferId to, Value to_first, BufferId packed, BufferId x, Value x_first, int64_t rows,
+                int64_t columns, BufferId bias = none, Value bias_first = none);
+  void outer(BufferId accumulator, Value first, BufferId a, Value a_first, BufferId b, Value b_first,
+             int64_t rows, int64_t columns);
 
   // ---- structure
   void for_loop(Value first, Value end, const std::function<void(Value index)>& body);
   // for 0 … count−1; fully unrolled with constant indices when the count is a constant ≤ `unroll`.
   void each(const graph::Extent& count, const std::function<void(Value index)>& body, int unroll = 0);
   void while_loop(const std::function<Value()>& condition, const std::function<void()>& body);
-  void if_then(Value condition, const std::function<void()>& then, const std::function<void()>& otherwise = {});
+  void if_then(Value condition, const std::function<void()>& then,
+               const std::function<void()>& otherwise = {});
   void iterate(const std::function<Value()>& live, const std::function<void()>& step);
   void call(FunctionId callee, std::vector<CallArgument> arguments);
 
@@ -143,7 +150,7 @@ class Builder : public graph::Primitives {
   Program& program_;
   FunctionId function_;
   std::vector<Scope> scopes_;
-  std::map<Value, int64_t> constants_;  // of kinds integer and index
+  std::map<Value, int64_t> constants_;  // of kinds integer, index and boolean
 };
 
 }  // namespace nodec::schedule

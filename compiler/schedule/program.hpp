@@ -1,11 +1,12 @@
 // The tile program: what runs for a tile of L samples at once.
 //
-// Values are single assignment and of two spreads: uniform (one scalar for all lanes) or lanes (one per sample). Memory
-// is in buffers: plain [e], or lanes-innermost [e][lane]. Control is structured and uniform; divergence is `select`.
-// Only memory operations, contract, outer, accumulate, reductions and votes know the layout; the rest is per lane.
-// Invariants (verify.cpp): a value is defined before use in its region or an enclosing one; operands have the types that
-// the table below asks for; conditions of if and while are uniform; accumulators are never loaded in `pool`; uniform
-// buffers are stored only in `prologue` and `epilogue`; calls form no cycle.
+// Values are single assignment and of two spreads: uniform (one scalar for all lanes) or lanes (one per
+// sample). Memory is in buffers: plain [e], or lanes-innermost [e][lane]. Control is structured and uniform;
+// divergence is `select`. Only memory operations, contract, outer, accumulate, reductions and votes know the
+// layout; the rest is per lane. Invariants (verify.cpp): a value is defined before use in its region or an
+// enclosing one; operands have the types that the table below asks for; conditions of if and while are
+// uniform; accumulators are never loaded in `pool`; uniform buffers are stored only in `prologue` and
+// `epilogue`; calls form no cycle.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ enum class Kind : uint8_t {
   real,     // f32 or f64, as the program says
   integer,  // of the reals' width
   boolean,
-  index,    // 64 bits, uniform only: addresses and trip counts
+  index,  // 64 bits, uniform only: addresses and trip counts
 };
 struct ValueType {
   Kind kind = Kind::real;
@@ -52,64 +53,107 @@ enum class Storage : uint8_t {
 struct Buffer {
   std::string name{};
   Kind kind = Kind::real;
-  bool lanes = false;  // [size][lane] rather than [size]; data, noise, output: one element per lane, strided by sample
+  bool lanes =
+      false;  // [size][lane] rather than [size]; data, noise, output: one element per lane, strided by sample
   Storage storage = Storage::frame;
-  graph::Extent size = 1;  // in elements per lane; tape: of one entry's rows (entries are counted by Tape::count)
-  int slot = 0;            // data, noise, output, tape: which; argument: position
-  int64_t offset = 0;      // parameter, total: first element; setting: which
+  graph::Extent size =
+      1;               // in elements per lane; tape: of one entry's rows (entries are counted by Tape::count)
+  int slot = 0;        // data, noise, output, tape: which; argument: position
+  int64_t offset = 0;  // parameter, total: first element; setting: which
   std::vector<double> values{};  // table
-  // accumulator: unreduced [size][lane] rather than [size] (sums over lanes postponed to the end of the chunk: small ones)
+  // accumulator: unreduced [size][lane] rather than [size] (sums over lanes postponed to the end of the
+  // chunk: small ones)
   bool unreduced = false;
 };
 
 enum class Opcode : uint8_t {
   // constants: `real_value`, `integer_value`
-  constant_real, constant_integer, constant_boolean, constant_index,
-  // Primitives of graph/op.hpp, same meaning; operands of one kind, any spreads (the result is lanes if any operand is)
-  add, sub, mul, div, fma, neg, abs, sqrt, floor, round,
-  less, less_equal, equal, not_equal,                        // reals -> boolean
-  logical_and, logical_or, logical_not, select,
-  integer_add, integer_sub, integer_mul, integer_divide, integer_modulo, integer_less, integer_equal,  // integer or index
-  bit_and, bit_or, bit_xor, shift_left, shift_right, shift_right_logical,  // count in integer_value
-  bits, real_of_bits, to_integer, to_real,
-  index_of,        // uniform integer -> index
-  integer_of,      // index -> uniform integer
+  constant_real,
+  constant_integer,
+  constant_boolean,
+  constant_index,
+  // Primitives of graph/op.hpp, same meaning; operands of one kind, any spreads (the result is lanes if any
+  // operand is)
+  add,
+  sub,
+  mul,
+  div,
+  fma,
+  neg,
+  abs,
+  sqrt,
+  floor,
+  round,
+  less,
+  less_equal,
+  equal,
+  not_equal,  // reals -> boolean
+  logical_and,
+  logical_or,
+  logical_not,
+  select,
+  integer_add,
+  integer_sub,
+  integer_mul,
+  integer_divide,
+  integer_modulo,
+  integer_less,
+  integer_equal,  // integer or index
+  bit_and,
+  bit_or,
+  bit_xor,
+  shift_left,
+  shift_right,
+  shift_right_logical,  // count in integer_value
+  bits,
+  real_of_bits,
+  to_integer,
+  to_real,
+  index_of,    // uniform integer -> index
+  integer_of,  // index -> uniform integer
   // lanes
-  splat,           // uniform -> lanes
-  lane,            // -> lanes integer 0 … L−1
-  live,            // -> lanes boolean: the lane carries a sample
-  any,             // lanes (or uniform) boolean -> uniform boolean
-  largest,         // lanes (or uniform) integer -> uniform integer
-  lane_sum,        // lanes real -> uniform real; in lane order by a fixed tree
-  length,          // largest value of the length atom `name` in the batch -> index
-  sample_length,   // each lane's own value of the length atom `name` -> lanes integer
-  // memory: `buffer`; operand 0 the element's index. Uniform index: a row. Lanes integer index: each lane its own element.
-  load,            // (index) -> kind of the buffer; lanes if the buffer or the index is
-  store,           // (index, value)
-  store_masked,    // (index, value, lanes mask): other lanes keep theirs; index may be lanes
-  accumulate,      // (index, lanes value): Σ over live lanes into an accumulator; into a lanes buffer: += per lane;
-                   // the index may be lanes. Idle lanes must carry zeros (select before)
-  fill,            // (first, count, value): value uniform
-  copy,            // (destination first, source first, count) `buffer` <- `source`, same spread
-  reserve,         // (entries): makes room for that many entries on the tape `buffer`
-  tape_count,      // -> index
+  splat,          // uniform -> lanes
+  lane,           // -> lanes integer 0 … L−1
+  live,           // -> lanes boolean: the lane carries a sample
+  any,            // lanes (or uniform) boolean -> uniform boolean
+  largest,        // lanes (or uniform) integer -> uniform integer
+  lane_sum,       // lanes real -> uniform real; in lane order by a fixed tree
+  length,         // largest value of the length atom `name` in the batch -> index
+  sample_length,  // each lane's own value of the length atom `name` -> lanes integer
+  // memory: `buffer`; operand 0 the element's index. Uniform index: a row. Lanes integer index: each lane its
+  // own element.
+  load,          // (index) -> kind of the buffer; lanes if the buffer or the index is
+  store,         // (index, value)
+  store_masked,  // (index, value, lanes mask): other lanes keep theirs; index may be lanes
+  accumulate,    // (index, lanes value): Σ over live lanes into an accumulator; into a lanes buffer: += per
+                 // lane;
+                 // the index may be lanes. Idle lanes must carry zeros (select before)
+  fill,          // (first, count, value): value uniform
+  copy,          // (destination first, source first, count) `buffer` <- `source`, same spread
+  reserve,       // (entries): makes room for that many entries on the tape `buffer`
+  tape_count,    // -> index
   set_tape_count,  // (index)
-  // matrices. Sizes are constants (rows, columns); W is packed by `pack` into [⌈rows/4⌉][columns][4], zero-padded.
-  pack,            // (first of source) plain source [rows][columns] (or [columns][rows] when transposed) -> plain `buffer`
-  contract,        // (first of destination, first of x[, first of bias]) buffer[r] = (bias[r] or 0) + Σ_k W[r, k] · x[k]; W in `source`, x in `third`,
-                   // bias in `fourth` (plain) or none; order over k ascending, fma
-  outer,           // (first of accumulator, first of a, first of b) accumulator `buffer`[r, k] += Σ_live lanes a[r]·b[k]; a: `source` [rows], b: `third` [columns];
-                   // idle lanes of a or b carry zeros
+  // matrices. Sizes are constants (rows, columns); W is packed by `pack` into [⌈rows/4⌉][columns][4],
+  // zero-padded.
+  pack,      // (first of source) plain source [rows][columns] (or [columns][rows] when transposed) -> plain
+             // `buffer`
+  contract,  // (first of destination, first of x[, first of bias]) buffer[r] = (bias[r] or 0) + Σ_k W[r, k] ·
+             // x[k]; W in `source`, x in `third`,
+  // bias in `fourth` (plain) or none; order over k ascending, fma
+  outer,  // (first of accumulator, first of a, first of b) accumulator `buffer`[r, k] += Σ_live lanes
+          // a[r]·b[k]; a: `source` [rows], b: `third` [columns];
+          // idle lanes of a or b carry zeros
   // structure
-  for_loop,        // (first, end): region 0 with its index as `result`
-  while_loop,      // region 0 computes `condition` as its last value; region 1 the body
-  if_then,         // (uniform boolean): region 0, region 1 (may be empty)
-  iterate,         // `while any lane is live`: region 0 computes the lanes mask (last value), region 1 one step; a lane
-                   // that leaves is not touched again. Drivers: lockstep
-  call,            // `callee` with argument buffers and offsets (index values)
+  for_loop,    // (first, end): region 0 with its index as `result`
+  while_loop,  // region 0 computes `condition` as its last value; region 1 the body
+  if_then,     // (uniform boolean): region 0, region 1 (may be empty)
+  iterate,  // `while any lane is live`: region 0 computes the lanes mask (last value), region 1 one step; a
+            // lane
+            // that leaves is not touched again. Drivers: lockstep
+  call,     // `callee` with argument buffers and offsets (index values)
   // reports
-  fail,            // (mask, code integer, t, h, state integer, steps integer): solve number in integer_value
-  statistics,      // (evaluations, accepted, rejected: lanes integers): solve number in integer_value; live lanes
+  fail,        // (mask, code integer, t, h, state integer, steps integer): solve number in integer_value
+  statistics,  // (evaluations, accepted, rejected: lanes integers): solve number in integer_value; live lanes
 };
 
 struct Instruction;
@@ -145,16 +189,37 @@ struct Function {
 
 // What the runtime must supply and receives.
 struct Interface {
-  struct Parameter { std::string path; int64_t offset, size; };
-  struct Data { std::string name; std::vector<graph::Extent> shape; bool shared; };
-  struct Noise { int stream; graph::Distribution distribution; graph::Extent size; };
-  struct Result { std::string name; std::vector<graph::Extent> shape; graph::Element element; bool per_sample; int slot; graph::Extent offset; };
-  struct Solve { std::string field, place; std::vector<std::string> elements, places; };  // per flat state element: name, equation's place
+  struct Parameter {
+    std::string path;
+    int64_t offset, size;
+  };
+  struct Data {
+    std::string name;
+    std::vector<graph::Extent> shape;
+    bool shared;
+  };
+  struct Noise {
+    int stream;
+    graph::Distribution distribution;
+    graph::Extent size;
+  };
+  struct Result {
+    std::string name;
+    std::vector<graph::Extent> shape;
+    graph::Element element;
+    bool per_sample;
+    int slot;
+    graph::Extent offset;
+  };
+  struct Solve {
+    std::string field, place;
+    std::vector<std::string> elements, places;
+  };  // per flat state element: name, equation's place
   std::vector<Parameter> parameters;
   std::vector<Data> data;
   std::vector<Noise> noise;
   std::vector<std::string> settings, lengths, places;
-  std::vector<Result> results;   // per_sample: `slot` of Call::outputs; otherwise `offset` in Call::totals
+  std::vector<Result> results;  // per_sample: `slot` of Call::outputs; otherwise `offset` in Call::totals
   std::vector<Solve> solves;
   int tapes = 0;
 };

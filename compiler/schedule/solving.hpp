@@ -1,4 +1,5 @@
-// The border between the scheduler, which lowers tensors, and solvers/, which writes time stepping over tile values.
+// The border between the scheduler, which lowers tensors, and solvers/, which writes time stepping over tile
+// values.
 //
 // A solve's states are one flat vector of D elements, in order of declaration, row-major each.
 #pragma once
@@ -22,10 +23,11 @@ class FieldCode {
   virtual ~FieldCode() = default;
   // k[D] ← f(t, z[D]); t: lanes real.
   virtual void evaluate(Builder& b, Value t, Rows z, Rows k) = 0;
-  // With κ[D] the cotangent of k: z_bar[D] ← κᵀ∂f/∂z, t_bar[1] ← κᵀ∂f/∂t (overwritten), unless `state` is false;
-  // and, if `frontier`, adds κᵀ∂f/∂c to the cotangent of everything c that the field captures (parameters, inputs).
-  // Lanes that must not contribute have κ = 0 and finite z (select before the call).
-  virtual void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state, bool frontier) = 0;
+  // With κ[D] the cotangent of k: z_bar[D] ← κᵀ∂f/∂z, t_bar[1] ← κᵀ∂f/∂t (overwritten), unless `state` is
+  // false; and, if `frontier`, adds κᵀ∂f/∂c to the cotangent of everything c that the field captures
+  // (parameters, inputs). Lanes that must not contribute have κ = 0 and finite z (select before the call).
+  virtual void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state,
+                    bool frontier) = 0;
 };
 
 enum class Recording : uint8_t {
@@ -37,18 +39,19 @@ enum class Recording : uint8_t {
 // One `solve` in a function being written.
 struct SolveTask {
   const graph::Node* node = nullptr;
-  int number = 0;      // in Interface::solves
+  int number = 0;        // in Interface::solves
   int64_t elements = 0;  // D
-  Rows initial;        // [D]
-  Value t0 = none;     // lanes real
+  Rows initial;          // [D]
+  Value t0 = none;       // lanes real
   // The i-th observation time: i an index or a lanes integer.
   std::function<Value(Builder&, Value i)> time;
-  graph::Extent times;   // how many (the largest over the batch)
+  graph::Extent times;      // how many (the largest over the batch)
   Value lane_times = none;  // each lane's own number (lanes integer)
-  // Values of graph::Control, in its order: reals, uniform or lanes; atol: per flat element when `atol_rows` is set.
+  // Values of graph::Control, in its order: reals, uniform or lanes; atol: per flat element when `atol_rows`
+  // is set.
   std::vector<Value> controls;
-  Rows atol_rows;        // [D] or none
-  Rows results;          // [times][D]: states observed; row i·D + d. Failed samples read NaN.
+  Rows atol_rows;  // [D] or none
+  Rows results;    // [times][D]: states observed; row i·D + d. Failed samples read NaN.
   FieldCode* field = nullptr;
   Recording recording = Recording::no;
   int tape_slot = 0;     // when recording
