@@ -1,0 +1,109 @@
+// Emits one function of a tile program.
+//
+// In: a Function. Out: its LLVM function, signature (call, tile, arena, arguments…); true is returned where
+// memory ran out. Lanes values are vectors of L, uniform ones scalars.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "compiler/codegen/module_emitter.hpp"
+#include "runtime/abi.hpp"
+
+namespace nodec::codegen {
+
+class FunctionEmitter {
+ public:
+  FunctionEmitter(ModuleEmitter& m, schedule::FunctionId id);
+  void emit();
+
+ private:
+  // ---- control.cpp
+  void region(const schedule::Region& region);
+  void instruction(const schedule::Instruction& i);
+  void for_loop(const schedule::Instruction& i);
+  void while_loop(const schedule::Instruction& i);
+  void if_then(const schedule::Instruction& i);
+  void call(const schedule::Instruction& i);
+  void stop_when(llvm::Value* condition);
+
+  // ---- arithmetic.cpp
+  // The value of an instruction without memory or control.
+  llvm::Value* compute(const schedule::Instruction& i);
+  llvm::Value* divide(llvm::Value* a, llvm::Value* b, bool remainder);
+  llvm::Value* shift(const schedule::Instruction& i, llvm::Value* a);
+  llvm::Value* constant(const schedule::Instruction& i);
+
+  // ---- lanes.cpp
+  llvm::Value* any(llvm::Value* condition);
+  llvm::Value* lane_sum(llvm::Value* x);
+  llvm::Value* lane_numbers(llvm::Type* element);
+  llvm::Value* live_lanes();
+  llvm::Value* sample_length(const std::string& name);
+  // The value with lanes, however it came.
+  llvm::Value* spread(llvm::Value* v);
+  bool has_lanes(llvm::Value* v) const { return v->getType()->isVectorTy(); }
+  // Stores a lanes value where a loop over lanes can read one at a time; `slot` tells apart those in use
+  // together.
+  llvm::Value* spill(llvm::Value* v, int slot);
+  llvm::Value* lane_of(llvm::Value* spilled, llvm::Type* element, llvm::Value* lane);
+
+  // ---- memory.cpp
+  llvm::Value* load(schedule::BufferId id, llvm::Value* index);
+  void store(schedule::BufferId id, llvm::Value* index, llvm::Value* value, llvm::Value* mask);
+  void accumulate(schedule::BufferId id, llvm::Value* index, llvm::Value* value);
+  void fill(const schedule::Instruction& i);
+  void copy(const schedule::Instruction& i);
+  void store_output(const schedule::Buffer& buffer, llvm::Value* index, llvm::Value* value,
+                    llvm::Value* mask);
+  llvm::Type* element_type(const schedule::Buffer& buffer) const;
+  llvm::Align alignment(const schedule::Buffer& buffer) const;
+  llvm::Value* encode(const schedule::Buffer& buffer, llvm::Value* value);
+  llvm::Value* decode(const schedule::Buffer& buffer, llvm::Value* raw);
+  llvm::Value* element_address(schedule::BufferId id, llvm::Value* index);  // uniform index
+  llvm::Value* lane_addresses(schedule::BufferId id,
+                              llvm::Value* index);  // any index; of strided buffers too
+  bool contiguous(schedule::BufferId id) const;
+
+  // ---- places.cpp
+  // The first element of a buffer.
+  llvm::Value* base(schedule::BufferId id);
+  llvm::Value* find_base(schedule::BufferId id);
+  void place_frames();
+  void gather_strided();
+  // Elements from one array's start to each lane's part, of strided buffers and outputs.
+  llvm::Value* lane_offsets(schedule::BufferId id);
+  llvm::Value* call_field(llvm::Type* type, int64_t offset);
+  llvm::Value* tile_field(llvm::Type* type, int64_t offset);
+  llvm::Value* tape_address(const schedule::Buffer& buffer);
+  void reserve(const schedule::Instruction& i);
+
+  // ---- matrices.cpp
+  void pack(const schedule::Instruction& i);
+  void contract(const schedule::Instruction& i);
+  void outer(const schedule::Instruction& i);
+
+  // ---- reports.cpp
+  void fail(const schedule::Instruction& i);
+  void statistics(const schedule::Instruction& i);
+
+  llvm::Value* operand(const schedule::Instruction& i, size_t n) const { return values_[i.operands[n]]; }
+  const schedule::Buffer& buffer(schedule::BufferId id) const { return m_.program.buffers[id]; }
+
+  ModuleEmitter& m_;
+  const schedule::FunctionId id_;
+  const schedule::Function& function_;
+  const FunctionLayout& layout_;
+  llvm::Function* code_;
+  llvm::Value *call_, *tile_, *arena_;
+  Builder setup_;  // appends to the entry block: what is computed once an activation
+  Builder b_;
+  llvm::Value* arena_end_ = nullptr;
+  std::vector<llvm::Value*> values_;
+  std::map<schedule::BufferId, llvm::Value*> bases_;
+  std::map<schedule::BufferId, llvm::Value*> lane_offsets_;
+  std::map<int64_t, llvm::Value*> call_fields_, tile_fields_;
+  std::vector<llvm::Value*> scratch_;
+};
+
+}  // namespace nodec::codegen

@@ -1,0 +1,215 @@
+// Loads and stores: rows of lanes, single elements, and each lane's own element.
+#include "compiler/codegen/function_emitter.hpp"
+
+namespace nodec::codegen {
+
+using namespace schedule;
+
+namespace {
+
+// What the caller supplies or receives holds reals, whatever they stand for.
+bool outside(const Buffer& buffer) {
+  switch (buffer.storage) {
+    case Storage::parameter:
+    case Storage::data:
+    case Storage::noise:
+    case Storage::output:
+    case Storage::total:
+    case Storage::setting:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool FunctionEmitter::contiguous(BufferId id) const {
+  return !strided(buffer(id)) || layout_.gathered.contains(id);
+}
+
+llvm::Type* FunctionEmitter::element_type(const Buffer& buffer) const {
+  return outside(buffer) ? m_.real : m_.stored(buffer.kind);
+}
+
+llvm::Align FunctionEmitter::alignment(const Buffer& buffer) const {
+  return llvm::Align(element_bytes(m_.program, buffer.kind));
+}
+
+llvm::Value* FunctionEmitter::encode(const Buffer& buffer, llvm::Value* value) {
+  const bool lanes = has_lanes(value);
+  const auto like = [&](llvm::Type* element) { return lanes ? m_.lanes_of(element) : element; };
+  if (buffer.kind == Kind::boolean) value = b_.CreateZExt(value, like(m_.integer));
+  if (buffer.kind != Kind::real && outside(buffer)) value = b_.CreateSIToFP(value, like(m_.real));
+  return value;
+}
+
+llvm::Value* FunctionEmitter::decode(const Buffer& buffer, llvm::Value* raw) {
+  const bool lanes = has_lanes(raw);
+  llvm::Type* type = raw->getType();
+  if (buffer.kind == Kind::boolean) {
+    llvm::Constant* zero = llvm::Constant::getNullValue(type);
+    return outside(buffer) ? b_.CreateFCmpUNE(raw, zero) : b_.CreateICmpNE(raw, zero);
+  }
+  if (buffer.kind == Kind::real || !outside(buffer)) return raw;
+  llvm::Type* whole = m_.scalar(buffer.kind);
+  return b_.CreateIntrinsic(llvm::Intrinsic::fptosi_sat, {lanes ? m_.lanes_of(whole) : whole, type}, {raw});
+}
+
+llvm::Value* FunctionEmitter::element_address(BufferId id, llvm::Value* index) {
+  if (in_rows(buffer(id))) index = b_.CreateMul(index, b_.getInt64(m_.lanes));
+  llvm::Type* type = layout_.gathered.contains(id) ? m_.stored(buffer(id).kind) : element_type(buffer(id));
+  return b_.CreateInBoundsGEP(type, base(id), index);
+}
+
+llvm::Value* FunctionEmitter::lane_addresses(BufferId id, llvm::Value* index) {
+  llvm::Value* places = has_lanes(index) ? b_.CreateSExt(index, m_.lanes_of(m_.index)) : spread(index);
+  if (strided(buffer(id))) {
+    // The caller's array, also where a contiguous copy of it exists.
+    const Buffer& b = buffer(id);
+    const int64_t arrays =
+        b.storage == Storage::data ? offsetof(runtime::Call, data) : offsetof(runtime::Call, noise);
+    llvm::Value* array = m_.field(setup_, m_.pointer, call_field(m_.pointer, arrays), 8 * b.slot);
+    return b_.CreateInBoundsGEP(m_.real, array, b_.CreateAdd(places, lane_offsets(id)));
+  }
+  if (in_rows(buffer(id))) {
+    places = b_.CreateAdd(b_.CreateMul(places, spread(b_.getInt64(m_.lanes))), lane_numbers(m_.index));
+  }
+  return b_.CreateInBoundsGEP(element_type(buffer(id)), base(id), places);
+}
+
+llvm::Value* FunctionEmitter::load(BufferId id, llvm::Value* index) {
+  const Buffer& b = buffer(id);
+  if (has_lanes(index) || !contiguous(id)) {
+    return decode(
+        b, b_.CreateMaskedGather(m_.lanes_of(element_type(b)), lane_addresses(id, index), alignment(b)));
+  }
+  llvm::Type* type = layout_.gathered.contains(id) ? m_.stored(b.kind) : element_type(b);
+  llvm::Value* address = element_address(id, index);
+  if (!in_rows(b)) return decode(b, b_.CreateAlignedLoad(type, address, alignment(b)));
+  llvm::Value* row = b_.CreateAlignedLoad(m_.lanes_of(type), address, alignment(b));
+  if (b.storage == Storage::accumulator) return lane_sum(row);
+  if (layout_.gathered.contains(id) && b.kind == Kind::boolean) {
+    return b_.CreateICmpNE(row, llvm::Constant::getNullValue(row->getType()));
+  }
+  return layout_.gathered.contains(id) ? row : decode(b, row);
+}
+
+void FunctionEmitter::store(BufferId id, llvm::Value* index, llvm::Value* value, llvm::Value* mask) {
+  const Buffer& b = buffer(id);
+  if (b.storage == Storage::output) return store_output(b, index, spread(value), mask);
+  llvm::Type* type = element_type(b);
+  if (!in_rows(b)) {
+    b_.CreateAlignedStore(encode(b, value), element_address(id, index), alignment(b));
+    return;
+  }
+  value = encode(b, spread(value));
+  if (!has_lanes(index)) {
+    llvm::Value* address = element_address(id, index);
+    if (mask) {
+      value = b_.CreateSelect(mask, value, b_.CreateAlignedLoad(value->getType(), address, alignment(b)));
+    }
+    b_.CreateAlignedStore(value, address, alignment(b));
+    return;
+  }
+  llvm::Value* indices = spill(b_.CreateSExt(index, m_.lanes_of(m_.index)), 0);
+  llvm::Value* values = spill(value, 1);
+  llvm::Value* masks = mask ? spill(mask, 2) : nullptr;
+  counted_loop(b_, b_.getInt64(0), b_.getInt64(m_.lanes), 1, [&](llvm::Value* lane) {
+    const auto put = [&] {
+      llvm::Value* row = b_.CreateMul(lane_of(indices, m_.index, lane), b_.getInt64(m_.lanes));
+      llvm::Value* address = b_.CreateInBoundsGEP(type, base(id), b_.CreateAdd(row, lane));
+      b_.CreateAlignedStore(lane_of(values, type, lane), address, alignment(b));
+    };
+    if (masks) {
+      guarded(b_, lane_of(masks, m_.boolean, lane), put);
+    } else {
+      put();
+    }
+  });
+}
+
+void FunctionEmitter::store_output(const Buffer& b, llvm::Value* index, llvm::Value* value,
+                                   llvm::Value* mask) {
+  llvm::Value* arrays = call_field(m_.pointer, offsetof(runtime::Call, outputs));
+  llvm::Value* array = m_.field(setup_, m_.pointer, arrays, 8 * b.slot);
+  llvm::Value* rows = tile_field(m_.pointer, offsetof(runtime::Tile, rows));
+  llvm::Value* stride = m_.extent(setup_, call_, b.size);
+  llvm::Value* live = setup_.CreateSExt(tile_field(b_.getInt32Ty(), offsetof(runtime::Tile, live)), m_.index);
+  llvm::Value* values = spill(encode(b, value), 0);
+  llvm::Value* masks = mask ? spill(mask, 1) : nullptr;
+  llvm::Value* indices = has_lanes(index) ? spill(b_.CreateSExt(index, m_.lanes_of(m_.index)), 2) : nullptr;
+  counted_loop(b_, b_.getInt64(0), live, 1, [&](llvm::Value* lane) {
+    const auto put = [&] {
+      llvm::Value* row = b_.CreateMul(lane_of(rows, m_.index, lane), stride);
+      llvm::Value* place = b_.CreateAdd(row, indices ? lane_of(indices, m_.index, lane) : index);
+      b_.CreateAlignedStore(lane_of(values, m_.real, lane), b_.CreateInBoundsGEP(m_.real, array, place),
+                            alignment(b));
+    };
+    if (masks) {
+      guarded(b_, lane_of(masks, m_.boolean, lane), put);
+    } else {
+      put();
+    }
+  });
+}
+
+void FunctionEmitter::accumulate(BufferId id, llvm::Value* index, llvm::Value* value) {
+  const Buffer& b = buffer(id);
+  value = has_lanes(index) || in_rows(b) ? spread(value) : value;
+  if (!has_lanes(index)) {
+    if (!in_rows(b) && has_lanes(value)) value = lane_sum(value);
+    llvm::Value* address = element_address(id, index);
+    llvm::Value* sum = b_.CreateFAdd(b_.CreateAlignedLoad(value->getType(), address, alignment(b)), value);
+    b_.CreateAlignedStore(sum, address, alignment(b));
+    return;
+  }
+  llvm::Value* indices = spill(b_.CreateSExt(index, m_.lanes_of(m_.index)), 0);
+  llvm::Value* values = spill(value, 1);
+  // Idle lanes hold no element of their own to add to.
+  llvm::Value* end = b_.getInt64(m_.lanes);
+  if (layout_.in_pool && !in_rows(b)) {
+    end = setup_.CreateSExt(tile_field(b_.getInt32Ty(), offsetof(runtime::Tile, live)), m_.index);
+  }
+  counted_loop(b_, b_.getInt64(0), end, 1, [&](llvm::Value* lane) {
+    llvm::Value* place = lane_of(indices, m_.index, lane);
+    if (in_rows(b)) place = b_.CreateAdd(b_.CreateMul(place, b_.getInt64(m_.lanes)), lane);
+    llvm::Value* address = b_.CreateInBoundsGEP(m_.real, base(id), place);
+    llvm::Value* sum =
+        b_.CreateFAdd(b_.CreateAlignedLoad(m_.real, address, alignment(b)), lane_of(values, m_.real, lane));
+    b_.CreateAlignedStore(sum, address, alignment(b));
+  });
+}
+
+void FunctionEmitter::fill(const Instruction& i) {
+  llvm::Value *first = operand(i, 0), *count = operand(i, 1), *value = operand(i, 2);
+  const Buffer& b = buffer(i.buffer);
+  const auto* zero = llvm::dyn_cast<llvm::Constant>(value);
+  if (zero && zero->isZeroValue() && !in_rows(b) && b.storage != Storage::output) {
+    llvm::Value* bytes = b_.CreateMul(count, b_.getInt64(element_bytes(m_.program, b.kind)));
+    llvm::Value* positive = b_.CreateICmpSGT(bytes, b_.getInt64(0));
+    b_.CreateMemSet(element_address(i.buffer, first), b_.getInt8(0),
+                    b_.CreateSelect(positive, bytes, b_.getInt64(0)), alignment(b));
+    return;
+  }
+  counted_loop(b_, b_.getInt64(0), count, 1,
+               [&](llvm::Value* k) { store(i.buffer, b_.CreateAdd(first, k), value, nullptr); });
+}
+
+void FunctionEmitter::copy(const Instruction& i) {
+  llvm::Value *to_first = operand(i, 0), *from_first = operand(i, 1), *count = operand(i, 2);
+  const Buffer &to = buffer(i.buffer), &from = buffer(i.source);
+  if (!in_rows(to) && !in_rows(from) && element_type(to) == element_type(from)) {
+    llvm::Value* bytes = b_.CreateMul(count, b_.getInt64(element_bytes(m_.program, to.kind)));
+    llvm::Value* positive = b_.CreateICmpSGT(bytes, b_.getInt64(0));
+    b_.CreateMemMove(element_address(i.buffer, to_first), alignment(to),
+                     element_address(i.source, from_first), alignment(from),
+                     b_.CreateSelect(positive, bytes, b_.getInt64(0)));
+    return;
+  }
+  counted_loop(b_, b_.getInt64(0), count, 1, [&](llvm::Value* k) {
+    store(i.buffer, b_.CreateAdd(to_first, k), load(i.source, b_.CreateAdd(from_first, k)), nullptr);
+  });
+}
+
+}  // namespace nodec::codegen

@@ -1,0 +1,78 @@
+// What the functions of one module share while they are emitted: types, sizes of buffers, kernels.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "compiler/codegen/layout.hpp"
+#include "compiler/codegen/loops.hpp"
+#include "compiler/codegen/target.hpp"
+#include "compiler/schedule/program.hpp"
+#include "llvm/IR/Module.h"
+
+namespace nodec::codegen {
+
+class ModuleEmitter {
+ public:
+  ModuleEmitter(const schedule::Program& program, const Target& target, llvm::Module& module);
+  void emit();
+
+  const schedule::Program& program;
+  const Target& target;
+  llvm::Module& module;
+  llvm::LLVMContext& context;
+  const Layout layout;
+  const int lanes;
+  llvm::Type *const real, *const integer, *const boolean, *const index, *const pointer, *const nothing;
+
+  // ---- types
+  llvm::Type* scalar(schedule::Kind kind) const;
+  llvm::Type* stored(schedule::Kind kind) const;  // in memory
+  llvm::Type* vector(llvm::Type* element, int width) const;
+  llvm::Type* lanes_of(llvm::Type* element) const { return vector(element, lanes); }
+  int64_t real_bytes() const { return program.double_precision ? 8 : 4; }
+  // Reals of one register.
+  int native() const { return static_cast<int>(target.vector_bits / 8 / real_bytes()); }
+
+  // ---- functions
+  // A function of this module with the target's attributes, and its entry block.
+  llvm::Function* define(const std::string& name, llvm::Type* result, llvm::ArrayRef<llvm::Type*> arguments,
+                         bool external = false);
+  llvm::Function* code(schedule::FunctionId id) const { return code_.at(id); }
+
+  // ---- kernels, each made at its first use (contract.cpp, outer.cpp, pack.cpp, reports.cpp)
+  // (to, packed W, x, bias, rows, columns) over lanes [0, `width`·`blocks`) of each row.
+  llvm::Function* contract_kernel(int width, int blocks, bool bias);
+  // (accumulator, a, b, rows, columns): += per lane.
+  llvm::Function* outer_rows_kernel();
+  // (accumulator, a, b, rows, columns, live): += Σ over lanes.
+  llvm::Function* outer_sum_kernel();
+  // (to, from, rows, columns, row stride, column stride)
+  llvm::Function* pack_kernel();
+  // (tile, solve, mask, code, t, h, state, steps)
+  llvm::Function* failure_report();
+  llvm::Constant* table(const schedule::Buffer& buffer);
+
+  // ---- sizes
+  llvm::Value* extent(Builder& b, llvm::Value* call, const graph::Extent& extent);
+  // Index of a length in Call::lengths.
+  int64_t length_index(const std::string& name) const;
+  // Bytes that a buffer takes beside others: whole cache lines, and no power of two between neighbours.
+  llvm::Value* padded_bytes(Builder& b, llvm::Value* call, const schedule::Buffer& buffer);
+  // Bytes before the buffer in its block of uniforms or accumulators.
+  llvm::Value* offset_of(Builder& b, llvm::Value* call, schedule::BufferId id);
+  // Bytes of all buffers of a storage.
+  llvm::Value* bytes_of(Builder& b, llvm::Value* call, schedule::Storage storage);
+  llvm::Value* field(Builder& b, llvm::Type* type, llvm::Value* structure, int64_t offset) const;
+  llvm::Value* address(Builder& b, llvm::Value* base, int64_t bytes) const;
+
+ private:
+  llvm::Function* kernel(const std::string& name, llvm::ArrayRef<llvm::Type*> arguments,
+                         llvm::function_ref<void(llvm::Function*, Builder&)> body);
+  void emit_sizes();
+
+  std::map<schedule::FunctionId, llvm::Function*> code_;
+  std::map<std::string, llvm::Function*> kernels_;
+};
+
+}  // namespace nodec::codegen

@@ -1,0 +1,66 @@
+// LLVM IR -> machine code in this process.
+//
+// In: a Module of codegen. Out: an Object (relocatable machine code, as bytes that can be kept) or loaded
+// Code with the four functions of runtime/abi.hpp. Errors are values; nothing global changes; any thread may
+// call anything.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/codegen/codegen.hpp"
+#include "runtime/abi.hpp"
+
+namespace nodec::jit {
+
+// A value or why there is none.
+template <class T>
+struct Result {
+  std::optional<T> value;
+  std::string error;
+  explicit operator bool() const { return value.has_value(); }
+  T& operator*() { return *value; }
+  T* operator->() { return &*value; }
+};
+
+// Of each stage, in milliseconds of wall time.
+struct Timings {
+  double emit = 0, optimize = 0, generate = 0, link = 0;
+};
+
+// A relocatable object file of the target's format.
+struct Object {
+  std::vector<char> bytes;
+  int64_t code_bytes = 0;  // machine instructions alone
+  codegen::Target target;
+  Timings timings;
+};
+
+// The functions of one compiled program. Immutable; copies share the memory, which the last one frees.
+class Code {
+ public:
+  runtime::Function sizes = nullptr, prologue = nullptr, pool = nullptr, epilogue = nullptr;
+  int64_t code_bytes = 0;
+  Timings timings;
+
+ private:
+  friend Result<Code> load(const Object& object);
+  std::shared_ptr<const void> memory_;
+};
+
+// Runs the module's passes in place: print_llvm then shows what `generate` reads.
+void optimize(codegen::Module& module);
+
+// Machine code of a module, optimized first.
+Result<Object> compile(codegen::Module module);
+// Its assembly text.
+Result<std::string> assembly(codegen::Module module);
+
+// Links an object into this process.
+Result<Code> load(const Object& object);
+Result<Code> load(codegen::Module module);
+
+}  // namespace nodec::jit

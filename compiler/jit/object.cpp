@@ -1,0 +1,119 @@
+// Module -> object file or assembly text, by LLVM's code generator for the module's target.
+#include <chrono>
+#include <mutex>
+
+#include "compiler/codegen/llvm_module.hpp"
+#include "compiler/jit/jit.hpp"
+#include "compiler/jit/optimize.hpp"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+
+namespace nodec::jit {
+namespace {
+
+class Clock {
+ public:
+  double milliseconds() const {
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start_;
+    return taken.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::unique_ptr<llvm::TargetMachine> machine_for(const codegen::Target& target, std::string& error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+  const llvm::Target* found = llvm::TargetRegistry::lookupTarget(target.triple, error);
+  if (!found) return nullptr;
+  llvm::TargetOptions options;
+  // Only the multiply-adds that are written as such may be fused.
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      found->createTargetMachine(target.triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
+                                 llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, true));
+  if (!machine) error = "no code generator for " + target.triple;
+  return machine;
+}
+
+void run_passes_of(codegen::Module& module, llvm::TargetMachine& machine) {
+  llvm::Module& ir = *module.llvm().module;
+  ir.setDataLayout(machine.createDataLayout());
+  run_passes(ir, &machine);
+}
+
+bool write(codegen::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type,
+           llvm::raw_pwrite_stream& stream) {
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, type)) return false;
+  passes.run(*module.llvm().module);
+  return true;
+}
+
+int64_t code_bytes(const std::vector<char>& bytes) {
+  auto file = llvm::object::ObjectFile::createObjectFile(
+      llvm::MemoryBufferRef(llvm::StringRef(bytes.data(), bytes.size()), "nodec"));
+  if (!file) {
+    llvm::consumeError(file.takeError());
+    return 0;
+  }
+  int64_t size = 0;
+  for (const llvm::object::SectionRef& section : (*file)->sections()) {
+    if (section.isText()) size += static_cast<int64_t>(section.getSize());
+  }
+  return size;
+}
+
+}  // namespace
+
+void optimize(codegen::Module& module) {
+  std::string error;
+  if (const auto machine = machine_for(module.target(), error)) run_passes_of(module, *machine);
+}
+
+Result<Object> compile(codegen::Module module) {
+  Object object;
+  object.target = module.target();
+  object.timings.emit = module.emit_milliseconds();
+  std::string error;
+  const Clock optimizing;
+  const auto machine = machine_for(module.target(), error);
+  if (!machine) return {std::nullopt, error};
+  run_passes_of(module, *machine);
+  object.timings.optimize = optimizing.milliseconds();
+  const Clock generating;
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  if (!write(module, *machine, llvm::CodeGenFileType::ObjectFile, stream)) {
+    return {std::nullopt, "the target writes no object files"};
+  }
+  object.bytes.assign(bytes.begin(), bytes.end());
+  object.timings.generate = generating.milliseconds();
+  object.code_bytes = code_bytes(object.bytes);
+  return {std::move(object), ""};
+}
+
+Result<std::string> assembly(codegen::Module module) {
+  std::string error;
+  const auto machine = machine_for(module.target(), error);
+  if (!machine) return {std::nullopt, error};
+  run_passes_of(module, *machine);
+  llvm::SmallVector<char, 0> text;
+  llvm::raw_svector_ostream stream(text);
+  if (!write(module, *machine, llvm::CodeGenFileType::AssemblyFile, stream)) {
+    return {std::nullopt, "the target writes no assembly"};
+  }
+  return {std::string(text.begin(), text.end()), ""};
+}
+
+}  // namespace nodec::jit
