@@ -451,7 +451,12 @@ class Machine {
         const int64_t row = first + r * i.columns + k;
         if (to.addressing == Addressing::plain) {
           for (int l = 0; l < lanes_; ++l) x[l] = need_real(a, a_first + r, l) * need_real(b, b_first + k, l);
-          add_lanes(to, row, x);
+          check_idle(x);
+          const int64_t at = element(to, row, 0);
+          Real sum = read(to, at).real;
+          for (int l = 0; l < live(); ++l)
+            sum = std::fma(need_real(a, a_first + r, l), need_real(b, b_first + k, l), sum);
+          write(to, at, word(sum));
         } else {
           for (int l = 0; l < lanes_; ++l) {
             const Real product_a = need_real(a, a_first + r, l), product_b = need_real(b, b_first + k, l);
