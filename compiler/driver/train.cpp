@@ -30,9 +30,17 @@ int train(const Arguments& arguments) {
   options.steps = arguments.steps;
   options.epochs = arguments.epochs;
   options.batch = arguments.batch;
-  runtime::Progress progress(stderr, arguments.quiet);
+  std::optional<runtime::Progress> progress;
   options.progress = [&](const TrainProgress& p) {
-    progress.update({p.step, p.steps, p.epoch, p.loss, p.metrics, p.seconds});
+    if (!progress)
+      progress.emplace(runtime::Progress::standard_error(arguments.quiet), p.steps, [](std::string_view text) {
+        std::fwrite(text.data(), 1, text.size(), stderr);
+        std::fflush(stderr);
+      });
+    if (!progress->wants(p.step)) return;
+    std::vector<std::pair<std::string, double>> values = {{"loss", p.loss}};
+    values.insert(values.end(), p.metrics.begin(), p.metrics.end());
+    progress->update(p.step, std::move(values));
   };
   // The first Ctrl-C ends training after the step in hand, with the weights written; a second one ends the process.
   struct sigaction action {};
@@ -41,7 +49,7 @@ int train(const Arguments& arguments) {
   sigaction(SIGINT, &action, nullptr);
   options.cancelled = [] { return interrupted != 0; };
   const Result<Training> training = model->train(*data, *weights, options);
-  progress.finish();
+  if (progress) progress->finish();
   print(training.diagnostics(), arguments);
   if (!training) return static_cast<int>(training.outcome());
   if (!write_out(arguments, training->weights)) return 1;
@@ -58,7 +66,10 @@ int train(const Arguments& arguments) {
     if (training->cancelled) std::printf("stopped by an interrupt\n");
     if (!arguments.out.empty()) std::printf("weights: %s\n", arguments.out.c_str());
   }
-  return 0;
+  if (training->stopped.empty()) return 0;
+  report(training->failures);
+  std::cerr << "nodec: error: " << training->stopped << "\n";
+  return static_cast<int>(Outcome::numerical_failure);
 }
 
 }  // namespace nodec::driver

@@ -127,6 +127,8 @@ struct Training {
   double first_loss = 0, last_loss = 0;  // means over the first and last twentieth of the steps
   double seconds = 0;
   bool cancelled = false;
+  std::string stopped;  // why training ended early on a numerical failure, "" if it did not
+  std::vector<SampleFailure> failures;
 };
 
 // Data bound to a model: checked, in the layout that compiled code reads.
