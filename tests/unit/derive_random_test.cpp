@@ -11,6 +11,17 @@ namespace {
 
 using Engine = std::mt19937_64;
 
+// A leaf that may have the type: only data have lengths. Its value stands under both.
+Ref make_leaf(Graph& g, const std::string& name, const Type& type) {
+  const bool fixed =
+      std::all_of(type.shape.begin(), type.shape.end(), [](const Extent& e) { return e.is_constant(); });
+  return fixed ? g.parameter(name, type) : g.data(name, type, false);
+}
+void set(Environment& sample, const std::string& name, const Tensor& value) {
+  sample.parameters[name] = value;
+  sample.data[name] = value;
+}
+
 // An expression of every family of nodes over a few leaves, some extents 0, 1 or a length.
 class Generator {
  public:
@@ -54,8 +65,8 @@ class Generator {
     }
     std::normal_distribution<double> normal;
     for (int64_t i = 0; i < size; ++i) value.values.push_back(normal(engine_));
-    leaves.push_back(g_.parameter(name, type));
-    sample_.parameters[name] = value;
+    leaves.push_back(make_leaf(g_, name, type));
+    set(sample_, name, value);
     nodes_.push_back(leaves.back());
   }
 
@@ -242,14 +253,14 @@ TEST_CASE("random expressions: reverse, forward, whole Jacobian and finite diffe
     std::map<std::string, Tensor> direction;
     for (size_t i = 0; i < made.leaves.size(); ++i) {
       const std::string name = "v" + std::to_string(i), leaf = made.leaves[i]->as<Leaf>().name;
-      tangents.push_back(g.parameter(name, made.leaves[i]->type));
+      tangents.push_back(make_leaf(g, name, made.leaves[i]->type));
       direction[leaf] = random_like(sample.parameters[leaf], engine);
-      sample.parameters[name] = direction[leaf];
+      set(sample, name, direction[leaf]);
     }
     const Tensor value = evaluate(e, sample);
     const Tensor weights = random_like(value, engine);
-    const Ref cotangent = g.parameter("u", e->type);
-    sample.parameters["u"] = weights;
+    const Ref cotangent = make_leaf(g, "u", e->type);
+    set(sample, "u", weights);
 
     Refusal refusal;
     const Ref tangent = jvp(g, {e}, made.leaves, tangents, &refusal)[0];
@@ -279,8 +290,11 @@ TEST_CASE("random expressions: reverse, forward, whole Jacobian and finite diffe
     }
     const double differences = slope([&](double step) {
       Environment moved = sample;
-      for (const auto& [name, v] : direction)
-        for (size_t k = 0; k < v.values.size(); ++k) moved.parameters[name].values[k] += step * v.values[k];
+      for (const auto& [name, v] : direction) {
+        Tensor value = moved.parameters[name];
+        for (size_t k = 0; k < v.values.size(); ++k) value.values[k] += step * v.values[k];
+        set(moved, name, value);
+      }
       return inner(weights, evaluate(e, moved));
     });
     const double scale = std::max({size, std::abs(forward), 1e-3});

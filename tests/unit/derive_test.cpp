@@ -175,6 +175,56 @@ TEST_CASE("jacobians do not grow with the number of elements") {
   CHECK(nodes(4) == nodes(400));
 }
 
+TEST_CASE("elements taken by a run-time index give their cotangent back to where they were taken") {
+  Graph g;
+  const Ref x = g.parameter("x", real({4})), i = g.data("i", {{}, Element::integer}, false);
+  View window;
+  window.axes = {{Extent(0), {{0, 1}}, 1}};
+  const Ref taken = g.view(x, window, {Extent(2)}, {i});
+  Environment sample = parameters({{"x", vector_of({1, 2, 3, 4})}});
+  sample.data["i"] = Tensor::scalar(1);
+  check_close(evaluate(gradient_of(g, sum_all(g, mul(g, taken, taken)), x), sample), {0, 4, 6, 0}, 0);
+  Refusal refusal;
+  const Ref matrix = jacobian(g, taken, x, &refusal);
+  check_close(evaluate(matrix, sample), {0, 1, 0, 0, 0, 0, 1, 0}, 0);
+}
+
+TEST_CASE("derivatives nest: a Hamiltonian's field, its divergence, its Hessian") {
+  Graph g;
+  const Ref z = g.parameter("z", real({2})), w = g.parameter("W", real({5, 2}));
+  const Ref energy = sum_all(g, apply(g, "softplus", {matmul(g, w, apply(g, "sin", {z}))}));
+  Refusal refusal;
+  const Ref slope_of = gradient_of(g, energy, z);
+  const Ref hessian = jacobian(g, slope_of, z, &refusal);
+  REQUIRE_MESSAGE(!refusal, refusal.message);
+  const Environment sample =
+      parameters({{"z", vector_of({0.3, -0.8})}, {"W", {{5, 2}, {1, 2, -1, 0.5, 0.2, 1, -2, 1, 0.7, -0.6}}}});
+  const Tensor h = evaluate(hessian, sample);
+  CHECK(h.values[1] == doctest::Approx(h.values[2]).epsilon(1e-14));
+  for (size_t i = 0; i < 2; ++i)
+    for (size_t j = 0; j < 2; ++j)
+      CHECK(h.values[2 * i + j] == doctest::Approx(slope([&](double step) {
+                                     Environment moved = sample;
+                                     moved.parameters["z"].values[j] += step;
+                                     return evaluate(slope_of, moved).values[i];
+                                   })).epsilon(1e-8));
+  const Ref field = stack(g, {at(g, slope_of, 0, 1), neg(g, at(g, slope_of, 0, 0))});
+  CHECK(std::abs(evaluate(divergence(g, field, z, &refusal), sample).values[0]) < 1e-14);
+}
+
+TEST_CASE("expressions of many nodes in a row are differentiated both ways") {
+  Graph g;
+  const Ref x = g.parameter("x", {});
+  Ref e = x;
+  for (int i = 0; i < 20000; ++i) e = apply(g, "sin", {e});
+  const Environment sample = parameters({{"x", Tensor::scalar(0.5)}});
+  Refusal refusal;
+  const double reverse = evaluate(gradient_of(g, e, x), sample).values[0];
+  const double forward = evaluate(jvp(g, {e}, {x}, {g.constant(1.0)}, &refusal)[0], sample).values[0];
+  CHECK(reverse > 0);
+  CHECK(forward == doctest::Approx(reverse).epsilon(1e-10));
+}
+
 TEST_CASE("what has no derivative is refused by name") {
   Graph g;
   const Ref x = g.parameter("x", {});
