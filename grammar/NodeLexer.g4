@@ -1,6 +1,6 @@
 // The words of a `.node` file.
 //
-// What becomes of NEWLINE and ';' is the business of compiler/syntax/lexer.cpp: it drops those that end no statement
+// What becomes of NEWLINE and ';' is the business of compiler/syntax/layout.cpp: it drops those that end no statement
 // and turns the others into SEPARATOR, so that in the parser's grammar every statement ends with exactly one.
 //   - A newline counts only where the innermost open bracket is '{', or none is.
 //   - A line goes on after an operator, a comma and any word or sign that cannot end a statement, and where the next

@@ -52,8 +52,20 @@ class Builder {
   ExprPtr expression(Parser::ExpressionContext* context);
   ExprPtr operand(Parser::OperandContext* context);
   ExprPtr primary(Parser::OperandContext* context);
+  // What an operator, a call, an index or a member makes of what stands to its left.
+  ExprPtr extended(ExprPtr left, Parser::OperandContext* context);
   ExprPtr binary(Parser::BinaryContext* context, ExprPtr left);
+  ExprPtr call(Parser::CallContext* context, ExprPtr callee);
+  ExprPtr indexed(Parser::IndexedContext* context, ExprPtr object);
+  ExprPtr leaf(Parser::OperandContext* context);
+  ExprPtr unary(Parser::UnaryContext* context);
+  ExprPtr stack(Parser::StackContext* context);
+  ExprPtr parentheses(Parser::ParenthesesContext* context);
+  ExprPtr tuple(Parser::ParenthesesContext* context);
+  ExprPtr conditional(Parser::ConditionalContext* context);
+  ExprPtr loop(Parser::LoopContext* context);
   ExprPtr solve(Parser::SolveContext* context);
+  void clause(Parser::ClauseContext* context, Solve& solve);
   Method method(Parser::MethodContext* context);
   Iteration iteration(Parser::IterationContext* context);
   Iteration comprehension(Parser::ComprehensionContext* context);
@@ -62,6 +74,8 @@ class Builder {
   IndexItem index_item(Parser::IndexContext* context);
   Number number(antlr4::tree::TerminalNode* node);
 
+  // Counts levels of nesting; refuses too many.
+  void enter(antlr4::ParserRuleContext* context, size_t levels);
   // The expression that a nullable context stands for.
   ExprPtr optional(Parser::ExpressionContext* context) { return context ? expression(context) : nullptr; }
   ExprPtr optional(Parser::OperandContext* context) { return context ? operand(context) : nullptr; }

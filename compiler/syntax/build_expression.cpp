@@ -1,5 +1,6 @@
 // Expressions: parse tree to abstract syntax. Chains of operators, indices and calls lean to the left in the
 // parse tree; they are walked in a loop, so that only what is nested in the text recurses here.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -54,29 +55,42 @@ Parser::OperandContext* left_of(Parser::OperandContext* context) {
 
 }  // namespace
 
+// One function a construct: those on the path from one nesting level to the next keep small frames, so that a
+// thousand levels fit on any stack, also in builds with sanitizers.
 ExprPtr Builder::expression(Parser::ExpressionContext* context) {
   if (auto* c = dynamic_cast<Parser::PlainContext*>(context)) return operand(c->operand());
-  if (++depth_ > nesting_limit) {
-    problems_.add(source::Id::nesting_too_deep, span(context).begin, span(context).end,
-                  std::to_string(nesting_limit));
-    throw Refused{};
-  }
+  enter(context, 1);
   ExprPtr result;
   if (auto* c = dynamic_cast<Parser::ConditionalContext*>(context)) {
-    const auto parts = c->expression();
-    If node{expression(parts[0]), expression(parts[1]), expression(parts[2])};
-    result = make(span(c), std::move(node));
+    result = conditional(c);
   } else if (auto* s = dynamic_cast<Parser::SolveContext*>(context)) {
     result = solve(s);
   } else {
-    auto* l = dynamic_cast<Parser::LoopContext*>(context);
-    Loop loop{l->SCAN() != nullptr, target(l->target()), expression(l->expression()),
-              iteration(l->iteration()), block(l->block())};
-    if (loop.carry.primes > 0) refuse(loop.carry.span, "a loop cannot carry a derivative");
-    result = make(span(l), std::move(loop));
+    result = loop(dynamic_cast<Parser::LoopContext*>(context));
   }
   --depth_;
   return result;
+}
+
+void Builder::enter(antlr4::ParserRuleContext* context, size_t levels) {
+  depth_ += static_cast<int>(std::min<size_t>(levels, 2 * nesting_limit));
+  if (depth_ <= nesting_limit) return;
+  const Span at = span(context);
+  problems_.add(source::Id::nesting_too_deep, at.begin, at.end, std::to_string(nesting_limit));
+  throw Refused{};
+}
+
+ExprPtr Builder::conditional(Parser::ConditionalContext* context) {
+  const auto parts = context->expression();
+  If node{expression(parts[0]), expression(parts[1]), expression(parts[2])};
+  return make(span(context), std::move(node));
+}
+
+ExprPtr Builder::loop(Parser::LoopContext* context) {
+  Loop loop{context->SCAN() != nullptr, target(context->target()), expression(context->expression()),
+            iteration(context->iteration()), block(context->block())};
+  if (loop.carry.primes > 0) refuse(loop.carry.span, "a loop cannot carry a derivative");
+  return make(span(context), std::move(loop));
 }
 
 ExprPtr Builder::operand(Parser::OperandContext* context) {
@@ -87,33 +101,33 @@ ExprPtr Builder::operand(Parser::OperandContext* context) {
     innermost = left;
   }
   const int depth = depth_;
-  depth_ += static_cast<int>(spine.size()) + 1;
-  if (depth_ > nesting_limit) {
-    problems_.add(source::Id::nesting_too_deep, span(context).begin, span(context).end,
-                  std::to_string(nesting_limit));
-    throw Refused{};
-  }
+  enter(context, spine.size() + 1);
   ExprPtr result = primary(innermost);
   for (; !spine.empty(); spine.pop_back()) {
     --depth_;
-    Parser::OperandContext* outer = spine.back();
-    const Span at = span(outer);
-    if (auto* b = dynamic_cast<Parser::BinaryContext*>(outer)) {
-      result = binary(b, std::move(result));
-    } else if (auto* c = dynamic_cast<Parser::CallContext*>(outer)) {
-      result = make(at, Call{std::move(result), arguments(c->arguments())});
-    } else if (auto* m = dynamic_cast<Parser::MemberContext*>(outer)) {
-      result = make(at, Member{std::move(result), name(m->name())});
-    } else {
-      Index index{std::move(result), {}};
-      for (auto* item : dynamic_cast<Parser::IndexedContext*>(outer)->index()) {
-        index.items.push_back(index_item(item));
-      }
-      result = make(at, std::move(index));
-    }
+    result = extended(std::move(result), spine.back());
   }
   depth_ = depth;
   return result;
+}
+
+ExprPtr Builder::extended(ExprPtr left, Parser::OperandContext* context) {
+  if (auto* b = dynamic_cast<Parser::BinaryContext*>(context)) return binary(b, std::move(left));
+  if (auto* c = dynamic_cast<Parser::CallContext*>(context)) return call(c, std::move(left));
+  if (auto* m = dynamic_cast<Parser::MemberContext*>(context)) {
+    return make(span(m), Member{std::move(left), name(m->name())});
+  }
+  return indexed(dynamic_cast<Parser::IndexedContext*>(context), std::move(left));
+}
+
+ExprPtr Builder::call(Parser::CallContext* context, ExprPtr callee) {
+  return make(span(context), Call{std::move(callee), arguments(context->arguments())});
+}
+
+ExprPtr Builder::indexed(Parser::IndexedContext* context, ExprPtr object) {
+  Index index{std::move(object), {}};
+  for (auto* item : context->index()) index.items.push_back(index_item(item));
+  return make(span(context), std::move(index));
 }
 
 ExprPtr Builder::binary(Parser::BinaryContext* context, ExprPtr left) {
@@ -131,38 +145,98 @@ ExprPtr Builder::binary(Parser::BinaryContext* context, ExprPtr left) {
 }
 
 ExprPtr Builder::primary(Parser::OperandContext* context) {
+  if (auto* c = dynamic_cast<Parser::ParenthesesContext*>(context)) return parentheses(c);
+  if (auto* c = dynamic_cast<Parser::UnaryContext*>(context)) return unary(c);
+  if (auto* c = dynamic_cast<Parser::StackContext*>(context)) return stack(c);
+  return leaf(context);
+}
+
+ExprPtr Builder::leaf(Parser::OperandContext* context) {
   const Span at = span(context);
   if (auto* c = dynamic_cast<Parser::NameUseContext*>(context)) {
     return make(at, NameRef{name(c->name()).text, static_cast<int>(c->PRIME().size())});
   }
   if (auto* c = dynamic_cast<Parser::NumberContext*>(context)) return make(at, number(c->NUMBER()));
-  if (auto* c = dynamic_cast<Parser::StringContext*>(context)) {
-    const std::string quoted = c->STRING()->getText();
-    return make(at, String{quoted.substr(1, quoted.size() - 2)});
+  const std::string quoted = dynamic_cast<Parser::StringContext*>(context)->STRING()->getText();
+  return make(at, String{quoted.substr(1, quoted.size() - 2)});
+}
+
+ExprPtr Builder::unary(Parser::UnaryContext* context) {
+  const size_t op = context->op->getType();
+  const Unary kind = op == Parser::PLUS    ? Unary::plus
+                     : op == Parser::MINUS ? Unary::minus
+                                           : Unary::logical_not;
+  return make(span(context), UnaryOp{kind, operand(context->operand())});
+}
+
+ExprPtr Builder::stack(Parser::StackContext* context) {
+  const auto elements = context->expression();
+  if (context->comprehension()) {
+    Comprehension node{expression(elements[0]), comprehension(context->comprehension())};
+    return make(span(context), std::move(node));
   }
-  if (auto* c = dynamic_cast<Parser::UnaryContext*>(context)) {
-    const size_t op = c->op->getType();
-    const Unary kind = op == Parser::PLUS    ? Unary::plus
-                       : op == Parser::MINUS ? Unary::minus
-                                             : Unary::logical_not;
-    return make(at, UnaryOp{kind, operand(c->operand())});
-  }
-  if (auto* c = dynamic_cast<Parser::StackContext*>(context)) {
-    const auto elements = c->expression();
-    if (c->comprehension()) {
-      Comprehension node{expression(elements[0]), comprehension(c->comprehension())};
-      return make(at, std::move(node));
-    }
-    Stack stack;
-    for (auto* element : elements) stack.elements.push_back(expression(element));
-    return make(at, std::move(stack));
-  }
-  auto* c = dynamic_cast<Parser::ParenthesesContext*>(context);
-  const auto elements = c->expression();
-  if (elements.size() == 1) return expression(elements[0]);
+  Stack stack;
+  for (auto* element : elements) stack.elements.push_back(expression(element));
+  return make(span(context), std::move(stack));
+}
+
+ExprPtr Builder::parentheses(Parser::ParenthesesContext* context) {
+  const auto elements = context->expression();
+  return elements.size() == 1 ? expression(elements[0]) : tuple(context);
+}
+
+ExprPtr Builder::tuple(Parser::ParenthesesContext* context) {
   Tuple tuple;
-  for (auto* element : elements) tuple.elements.push_back(expression(element));
-  return make(at, std::move(tuple));
+  for (auto* element : context->expression()) tuple.elements.push_back(expression(element));
+  return make(span(context), std::move(tuple));
+}
+
+ExprPtr Builder::solve(Parser::SolveContext* context) {
+  Solve solve;
+  solve.system = operand(context->operand());
+  if (!std::holds_alternative<Call>(solve.system->node)) {
+    problems_.syntax(solve.system->span, "'solve' takes a field with its initial values")
+        .note(solve.system->span, "such as 'solve F(z = z0)'");
+    throw Refused{};
+  }
+  std::vector<Parser::ClauseContext*> before;
+  for (auto* c : context->clause()) {
+    for (auto* first : before) {
+      if (first->start->getType() != c->start->getType()) continue;
+      problems_.syntax(span(c), "a second '" + c->start->getText() + "' in one 'solve'")
+          .note(span(first), "the first one");
+      throw Refused{};
+    }
+    before.push_back(c);
+    clause(c, solve);
+  }
+  return make(span(context), std::move(solve));
+}
+
+void Builder::clause(Parser::ClauseContext* context, Solve& solve) {
+  switch (context->start->getType()) {
+    case Parser::FROM:
+      solve.from = operand(context->operand());
+      break;
+    case Parser::TO:
+      solve.to = operand(context->operand());
+      break;
+    case Parser::AT:
+      solve.at = operand(context->operand());
+      break;
+    case Parser::BY:
+      solve.by = method(context->method());
+      break;
+    case Parser::ADJOINT:
+      solve.adjoint = method(context->method());
+      break;
+    default:
+      solve.logdet_span = span(context);
+      solve.logdet = context->method()
+                         ? method(context->method())
+                         : Method{{"exact", span(context->LOGDET())}, {}, span(context->LOGDET())};
+      break;
+  }
 }
 
 Number Builder::number(antlr4::tree::TerminalNode* node) {
@@ -176,44 +250,6 @@ Number Builder::number(antlr4::tree::TerminalNode* node) {
     if (std::isinf(number.value)) refuse(span(node), "this number is too large for double precision");
   }
   return number;
-}
-
-ExprPtr Builder::solve(Parser::SolveContext* context) {
-  Solve solve;
-  solve.system = operand(context->operand());
-  if (!std::holds_alternative<Call>(solve.system->node)) {
-    problems_.syntax(solve.system->span, "'solve' takes a field with its initial values")
-        .note(solve.system->span, "such as 'solve F(z = z0)'");
-    throw Refused{};
-  }
-  antlr4::ParserRuleContext* seen[6] = {};
-  for (auto* clause : context->clause()) {
-    const size_t type = clause->start->getType();
-    const int slot = type == Parser::FROM   ? 0
-                     : type == Parser::TO   ? 1
-                     : type == Parser::AT   ? 2
-                     : type == Parser::BY   ? 3
-                     : type == Parser::WITH ? 4
-                                            : 5;
-    if (seen[slot]) {
-      const std::string word = clause->start->getText();
-      problems_.syntax(span(clause), "a second '" + word + "' in one 'solve'")
-          .note(span(seen[slot]), "the first one");
-      throw Refused{};
-    }
-    seen[slot] = clause;
-    if (slot == 0) solve.from = operand(clause->operand());
-    if (slot == 1) solve.to = operand(clause->operand());
-    if (slot == 2) solve.at = operand(clause->operand());
-    if (slot == 3) solve.by = method(clause->method());
-    if (slot == 4) {
-      solve.logdet_span = span(clause);
-      solve.logdet = clause->method() ? method(clause->method())
-                                      : Method{{"exact", span(clause->LOGDET())}, {}, span(clause->LOGDET())};
-    }
-    if (slot == 5) solve.adjoint = method(clause->method());
-  }
-  return make(span(context), std::move(solve));
 }
 
 Method Builder::method(Parser::MethodContext* context) {

@@ -71,6 +71,16 @@ struct Tokens {
   bool readable = true;     // false: too broken to be parsed at all
 };
 
+// What the generated lexer says: a type and bytes.
+struct Word {
+  int32_t type;
+  uint32_t begin, end;
+};
+
+// The words of a text to its tokens (layout.cpp).
+Tokens lay_out(std::string_view text, const std::vector<Word>& words, Problems& problems);
+
+// The text of a file to its tokens (lexer.cpp).
 Tokens tokenize(const source::Files& files, int32_t file, Problems& problems);
 
 }  // namespace nodec::syntax
