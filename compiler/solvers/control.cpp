@@ -2,6 +2,7 @@
 #include "compiler/solvers/control.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace nodec::solvers {
@@ -18,6 +19,11 @@ constexpr double proportional = 0.04;
 constexpr double smallest_error = 1e-10;
 // The previous error counts as at least this, so that one lucky step does not shorten the next.
 constexpr double smallest_previous_error = 1e-4;
+
+double epsilon(const Builder& b) {
+  return b.double_precision() ? std::numeric_limits<double>::epsilon()
+                              : std::numeric_limits<float>::epsilon();
+}
 
 Value weight(Builder& b, const System& f, Value element, Value magnitude) {
   return b.fma(f.rtol, magnitude, f.atol(b, element));
@@ -181,10 +187,15 @@ Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value 
   return b.min(safe, longest);
 }
 
+Value covers(Builder& b, Value h, Value remaining, bool adaptive) {
+  // Adaptive: as in Hairer's dopri5. Otherwise only what rounding leaves of a multiple of the step.
+  const double stretch = adaptive ? 1.01 : 1 + std::sqrt(epsilon(b));
+  return b.less_equal(b.abs(remaining), b.abs(b.mul(h, b.real(stretch))));
+}
+
 Value negligible(Builder& b, Value t, Value h) {
-  const double epsilon =
-      b.double_precision() ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
-  return b.logical_or(b.less_equal(b.abs(h), b.mul(b.real(16 * epsilon), b.abs(t))), b.equal(b.add(t, h), t));
+  return b.logical_or(b.less_equal(b.abs(h), b.mul(b.real(16 * epsilon(b)), b.abs(t))),
+                      b.equal(b.add(t, h), t));
 }
 
 }  // namespace nodec::solvers

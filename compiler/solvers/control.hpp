@@ -41,6 +41,9 @@ struct Controller {
 Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value span, Rows z, Rows first,
                  Rows spare_state, Rows spare_derivative);
 
+// True where a step of h also covers what is left: a little more than h, rather than leave a sliver for a
+// step of its own.
+Value covers(Builder& b, Value h, Value remaining, bool adaptive);
 // True where a step is too small to be told from none.
 Value negligible(Builder& b, Value t, Value h);
 

@@ -4,7 +4,6 @@
 // that is done, failed or idle steps by h = 0 and keeps its values by selection.
 #include "compiler/solvers/forward.hpp"
 
-#include <cmath>
 #include <limits>
 
 #include "compiler/solvers/observe.hpp"
@@ -17,9 +16,6 @@ namespace {
 
 using runtime::Failure;
 using schedule::Recording;
-
-// A step is stretched by this much to reach the end, rather than leave a sliver (Hairer's dopri5).
-constexpr double stretch = 1.01;
 
 // What the running lanes try: from t by h to `to`, which is t1 exactly where `last`.
 struct Step {
@@ -113,58 +109,43 @@ class Forward {
   // ---- which step
 
   Step chosen() {
-    Step step;
+    Step step{};
     step.running = running_.get(b_);
     step.t = t_.get(b_);
     const Value remaining = b_.sub(p_.t1, step.t);
-    switch (p_.info.rule) {
-      case graph::StepRule::adaptive: {
-        const Value h = h_.get(b_);
-        step.last = b_.less_equal(b_.abs(remaining), b_.abs(b_.mul(h, b_.real(stretch))));
-        step.h = b_.select(step.last, remaining, h);
-        break;
-      }
-      case graph::StepRule::fixed_step: {
-        // t0 + i·dt may miss the end by rounding; a last step that much longer is meant.
-        const double slack = std::sqrt(b_.double_precision() ? std::numeric_limits<double>::epsilon()
-                                                             : std::numeric_limits<float>::epsilon());
-        const Value dt = b_.abs(p_.controls.step);
-        step.last = b_.less_equal(b_.abs(remaining), b_.mul(dt, b_.real(1 + slack)));
-        step.h = b_.select(step.last, remaining, b_.mul(p_.direction, dt));
-        break;
-      }
-      case graph::StepRule::equal_steps: {
-        step.last = b_.less_equal(p_.steps_wanted(b_), steps_after());
-        step.h = equal_step();
-        break;
-      }
+    if (p_.info.rule == graph::StepRule::equal_steps) {
+      step.last = b_.less_equal(p_.steps_wanted(b_), steps_after());
+      step.h = constant_step();
+    } else {
+      const Value h = p_.adaptive ? h_.get(b_) : constant_step();
+      step.last = covers(b_, h, remaining, p_.adaptive);
+      step.h = b_.select(step.last, remaining, h);
     }
     return completed(step);
   }
 
   Step replayed(Value number) {
     const TapeEntry entry = read_entry(b_, p_, number);
-    Step step;
+    Step step{};
     step.running = both(running_.get(b_), b_.less(b_.real(0), entry.kept));
     step.t = t_.get(b_);
     step.last = b_.equal(entry.kept, b_.real(2));
     step.h = p_.info.rule == graph::StepRule::equal_steps
-                 ? equal_step()
+                 ? constant_step()
                  : b_.select(step.last, b_.sub(p_.t1, step.t), entry.h);
     return completed(step);
   }
 
   Value steps_after() { return b_.to_real(b_.integer_add(steps_.get(b_), b_.integer(1))); }
-  Value equal_step() { return b_.div(b_.sub(p_.t1, p_.t0), p_.steps_wanted(b_)); }
+  Value constant_step() {
+    if (p_.info.rule == graph::StepRule::equal_steps)
+      return b_.div(b_.sub(p_.t1, p_.t0), p_.steps_wanted(b_));
+    return b_.mul(p_.direction, b_.abs(p_.controls.step));
+  }
 
   Step completed(Step step) {
     // Multiples of a constant step do not drift.
-    const Value sum = p_.adaptive ? b_.add(step.t, step.h)
-                                  : b_.fma(steps_after(),
-                                           p_.info.rule == graph::StepRule::equal_steps
-                                               ? equal_step()
-                                               : b_.mul(p_.direction, b_.abs(p_.controls.step)),
-                                           p_.t0);
+    const Value sum = p_.adaptive ? b_.add(step.t, step.h) : b_.fma(steps_after(), constant_step(), p_.t0);
     step.to = b_.select(step.last, p_.t1, sum);
     step.h = b_.select(step.running, step.h, b_.real(0));
     return step;
@@ -212,9 +193,7 @@ class Forward {
       const Value factor = controller_.factor(b_, p_.rk, p_.controls, error, accepted, step.running);
       const Value h = b_.mul(step.h, factor);
       h_.set(b_, h, step.running);
-      const Value remaining = b_.abs(b_.sub(p_.t1, t));
-      const Value short_of_end = b_.less(b_.mul(b_.abs(h), b_.real(stretch)), remaining);
-      const Value small = both(negligible(b_, t, h), short_of_end);
+      const Value small = both(negligible(b_, t, h), not_(covers(b_, h, b_.sub(p_.t1, t), true)));
       const Value limit = b_.less_equal(p_.controls.max_steps, b_.to_real(steps_.get(b_)));
       failed = both(step.running, not_(done), b_.logical_or(small, limit));
       const Value sound = both(error.finite, finite(b_, error.norm));

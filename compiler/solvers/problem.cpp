@@ -5,12 +5,11 @@ namespace nodec::solvers {
 
 namespace {
 
-// Keeps the weight of an element away from zero, so that an exact zero has no error rather than 0/0.
-double smallest_weight(Builder& b) { return b.double_precision() ? 1e-300 : 1e-36; }
-
 int64_t elements_of(const graph::Type& type) { return type.size().value(); }
 
 }  // namespace
+
+double smallest_weight(const Builder& b) { return b.double_precision() ? 1e-300 : 1e-36; }
 
 Problem::Problem(Builder& b, schedule::SolveTask& task)
     : task(task),

@@ -7,6 +7,9 @@
 
 namespace nodec::solvers {
 
+// Keeps the weight of an element away from zero, so that an exact zero has no error rather than 0/0.
+double smallest_weight(const Builder& b);
+
 struct Problem {
   schedule::SolveTask& task;
   const graph::SolveInfo& info;
