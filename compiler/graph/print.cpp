@@ -32,16 +32,30 @@ std::string literal(double x, Element element) {
   return number(x);
 }
 
-std::string quoted(const std::string& text) { return "\"" + text + "\""; }
+template <class... Parts>
+std::string join(const Parts&... parts) {
+  std::string text;
+  (text.append(std::string_view(parts)), ...);
+  return text;
+}
+
+// Adds an item to a comma-separated list.
+template <class... Parts>
+void list_item(std::string& list, const Parts&... parts) {
+  if (!list.empty()) list += ", ";
+  (list.append(std::string_view(parts)), ...);
+}
+
+std::string quoted(std::string_view text) { return join("\"", text, "\""); }
 
 std::string constant_text(Ref node) {
   constexpr size_t most_shown = 8;
   const auto& values = node->as<Constant>().values;
-  std::string text = "[";
+  std::string text;
   for (size_t i = 0; i < values.size() && i < most_shown; ++i) {
-    text += (i == 0 ? "" : ", ") + literal(values[i], node->type.element);
+    list_item(text, literal(values[i], node->type.element));
   }
-  return text + (values.size() > most_shown ? ", ...]" : "]");
+  return join("[", text, values.size() > most_shown ? ", ...]" : "]");
 }
 
 class Printer {
@@ -74,12 +88,12 @@ class Printer {
     }
     if (node->is(Kind::variable)) {
       const auto& v = node->as<Variable>();
-      return (v.binder >= open_binder ? "$open" + std::to_string(v.binder - open_binder)
-                                      : "$" + std::to_string(v.binder)) +
-             "." + std::to_string(v.index);
+      bool open = v.binder >= open_binder;
+      return join(open ? "$open" : "$", std::to_string(open ? v.binder - open_binder : v.binder), ".",
+                  std::to_string(v.index));
     }
     const int* number = find(node);
-    return number != nullptr ? "%" + std::to_string(*number) : "%?";
+    return number != nullptr ? join("%", std::to_string(*number)) : "%?";
   }
 
  private:
@@ -98,22 +112,22 @@ class Printer {
 
   std::string list(std::span<const Ref> nodes) const {
     std::string joined;
-    for (Ref node : nodes) joined += (joined.empty() ? "" : ", ") + name(node);
+    for (Ref node : nodes) list_item(joined, name(node));
     return joined;
   }
 
   std::string axis_text(const Node& node, const AxisMap& axis) const {
     std::string sum;
     for (auto [result_axis, coefficient] : axis.terms) {
-      std::string factor = std::abs(coefficient) == 1 ? "" : std::to_string(std::abs(coefficient)) + "*";
       sum += sum.empty() ? (coefficient < 0 ? "-" : "") : (coefficient < 0 ? " - " : " + ");
-      sum += factor + static_cast<char>('i' + result_axis);
+      if (std::abs(coefficient) != 1) sum += join(std::to_string(std::abs(coefficient)), "*");
+      sum += static_cast<char>('i' + result_axis);
     }
-    if (axis.dynamic != 0) sum += (sum.empty() ? "" : " + ") + name(node.operands[axis.dynamic]);
+    if (axis.dynamic != 0) sum += join(sum.empty() ? "" : " + ", name(node.operands[axis.dynamic]));
     if (sum.empty()) return axis.offset.text();
     if (axis.offset == Extent(0)) return sum;
     std::string offset = axis.offset.text();
-    return offset[0] == '-' ? sum + " - " + offset.substr(1) : sum + " + " + offset;
+    return offset[0] == '-' ? join(sum, " - ", offset.substr(1)) : join(sum, " + ", offset);
   }
 
   // view (i, j) of %3[i + 1, 0], place (i) of %3 at [i + 1, 0]
@@ -121,81 +135,80 @@ class Printer {
     const auto& view = node.as<View>();
     int rank = place ? node.operands[0]->type.rank() : node.type.rank();
     std::string axes, indices;
-    for (int axis = 0; axis < rank; ++axis)
-      axes += (axis == 0 ? "" : ", ") + std::string(1, static_cast<char>('i' + axis));
-    for (const AxisMap& axis : view.axes) indices += (indices.empty() ? "" : ", ") + axis_text(node, axis);
-    return " (" + axes + ") " + name(node.operands[0]) + (place ? " at [" : "[") + indices + "]" +
-           (view.fill ? " fill 0" : "");
+    for (int axis = 0; axis < rank; ++axis) list_item(axes, std::string(1, static_cast<char>('i' + axis)));
+    for (const AxisMap& axis : view.axes) list_item(indices, axis_text(node, axis));
+    return join(" (", axes, ") ", name(node.operands[0]), place ? " at [" : "[", indices, "]",
+                view.fill ? " fill 0" : "");
   }
 
   std::string solve_text(const Node& node) const {
     const auto& info = node.as<SolveInfo>();
     constexpr std::string_view rules[] = {"adaptive", "fixed_step", "equal_steps"};
     constexpr std::string_view adjoints[] = {"checkpoint", "backsolve"};
-    std::string s = " " + info.field_name + " by " + info.tableau->name + " " +
-                    std::string(rules[static_cast<int>(info.rule)]) + " adjoint " +
-                    std::string(adjoints[static_cast<int>(info.adjoint)]) + " (";
+    std::string states, controls;
     for (int i = 0; i < info.state_count(); ++i) {
       const SolveState& state = info.states[i];
-      s += (i == 0 ? "" : ", ") + state.name + " = " + name(node.operands[i]);
-      s += std::string(state.quadrature ? " quadrature" : "") + (state.in_norm ? "" : " out_of_norm");
+      list_item(states, state.name, " = ", name(node.operands[i]), state.quadrature ? " quadrature" : "",
+                state.in_norm ? "" : " out_of_norm");
     }
-    s += ") from " + name(node.operands[info.t0_operand()]) + " at " + name(node.operands[info.ts_operand()]);
-    s += info.initial_observed ? " initial_observed (" : " (";
     for (int i = 0; i < static_cast<int>(Control::count); ++i) {
-      s += (i == 0 ? "" : ", ") + std::string(control_names[i]) + " = " +
-           name(node.operands[info.control_operand(static_cast<Control>(i))]);
+      Ref control = node.operands[info.control_operand(static_cast<Control>(i))];
+      list_item(controls, control_names[i], " = ", name(control));
     }
-    return s + ") frontier (" + list(std::span(node.operands).subspan(first_frontier_operand(&node))) + ")";
+    auto captured = std::span(node.operands).subspan(first_frontier_operand(&node));
+    return join(" ", info.field_name, " by ", info.tableau->name, " ", rules[static_cast<int>(info.rule)],
+                " adjoint ", adjoints[static_cast<int>(info.adjoint)], " (", states, ") from ",
+                name(node.operands[info.t0_operand()]), " at ", name(node.operands[info.ts_operand()]),
+                info.initial_observed ? " initial_observed (" : " (", controls, ") frontier (",
+                list(captured), ")");
   }
 
   std::string adjoint_text(const Node& node) const {
     auto operands = std::span(node.operands);
     size_t first = static_cast<size_t>(first_frontier_operand(&node));
     std::string wanted;
-    for (int index : node.as<AdjointInfo>().frontier)
-      wanted += (wanted.empty() ? "" : ", ") + std::to_string(index);
-    return " " + name(operands[0]) + " cotangents (" + list(operands.subspan(1, first - 1)) + ") to [" +
-           wanted + "] frontier (" + list(operands.subspan(first)) + ")";
+    for (int index : node.as<AdjointInfo>().frontier) list_item(wanted, std::to_string(index));
+    return join(" ", name(operands[0]), " cotangents (", list(operands.subspan(1, first - 1)), ") to [",
+                wanted, "] frontier (", list(operands.subspan(first)), ")");
   }
 
   std::string content(const Node& node) const {
     std::string operands;
-    for (Ref operand : node.operands) operands += " " + name(operand);
+    for (Ref operand : node.operands) operands += join(" ", name(operand));
     switch (node.kind) {
       case Kind::constant:
-        return " " + constant_text(&node);
+        return join(" ", constant_text(&node));
       case Kind::parameter:
       case Kind::data:
       case Kind::setting:
-        return " " + quoted(node.as<Leaf>().name);
+        return join(" ", quoted(node.as<Leaf>().name));
       case Kind::random:
         return std::string(node.as<Random>().distribution == Distribution::normal ? " normal "
                                                                                   : " uniform ") +
                std::to_string(node.as<Random>().stream);
       case Kind::length:
-        return " " + node.as<Length>().extent.text();
+        return join(" ", node.as<Length>().extent.text());
       case Kind::contract: {
         const auto& contract = node.as<Contract>();
         std::string labels = contract.operands[0];
-        for (size_t i = 1; i < contract.operands.size(); ++i) labels += "," + contract.operands[i];
-        return " " + quoted(labels + "->" + contract.result) + operands;
+        for (size_t i = 1; i < contract.operands.size(); ++i) labels += join(",", contract.operands[i]);
+        return join(" ", quoted(join(labels, "->", contract.result)), operands);
       }
       case Kind::view:
         return view_text(node, false);
       case Kind::place:
         return view_text(node, true);
       case Kind::concat:
-        return operands + " axis " + std::to_string(node.as<Axis>().axis);
+        return join(operands, " axis ", std::to_string(node.as<Axis>().axis));
       case Kind::reduce: {
         constexpr std::string_view names[] = {"max", "min", "prod", "argmax"};
         std::string axes;
-        for (int axis : node.as<Reduce>().axes) axes += (axes.empty() ? "" : ", ") + std::to_string(axis);
-        return " " + std::string(names[static_cast<int>(node.as<Reduce>().reduction)]) + operands +
-               " axes [" + axes + "]";
+        for (int axis : node.as<Reduce>().axes) list_item(axes, std::to_string(axis));
+        return join(" ", names[static_cast<int>(node.as<Reduce>().reduction)], operands, " axes [", axes,
+                    "]");
       }
       case Kind::part:
-        return " " + std::to_string(node.as<Part>().index) + operands;
+        return join(" ", std::to_string(node.as<Part>().index), operands);
       case Kind::solve:
         return solve_text(node);
       case Kind::adjoint:
@@ -215,41 +228,41 @@ class Printer {
   std::string type_text(const Node& node) const {
     if (node.parts.empty()) return node.type.text();
     std::string text;
-    for (const Type& part : node.parts) text += (text.empty() ? "(" : ", ") + part.text();
-    return text + ")";
+    for (const Type& part : node.parts) list_item(text, part.text());
+    return join("(", text, ")");
   }
 
   void line(Ref node) {
     const Lambda* lambda = held_lambda(node);
     std::string word(node->is(Kind::map) ? node->as<Map>().op->name
                                          : kind_names[static_cast<int>(node->kind)]);
-    std::string body = indent_ + "%" + std::to_string(next_) + " = " + word + content(*node) + " : " +
-                       type_text(*node) + " @" + std::string(base_names[static_cast<int>(node->base)]);
+    std::string line = join(indent_, "%", std::to_string(next_), " = ", word, content(*node), " : ",
+                            type_text(*node), " @", base_names[static_cast<int>(node->base)]);
     scopes_.back()[node] = next_++;
-    text += body;
+    text += line;
     if (lambda == nullptr) {
       text += "\n";
       return;
     }
     auto [known, fresh] = lambdas_.try_emplace(lambda, static_cast<int>(lambdas_.size()));
-    text += " lambda #" + std::to_string(known->second);
+    text += join(" lambda #", std::to_string(known->second));
     if (!fresh) {
       text += "\n";
       return;
     }
-    text += " (";
+    std::string variables;
     for (size_t i = 0; i < lambda->variables.size(); ++i) {
-      text += (i == 0 ? "$" : ", $") + std::to_string(lambda->height) + "." + std::to_string(i) + " : " +
-              lambda->variables[i].text();
+      list_item(variables, "$", std::to_string(lambda->height), ".", std::to_string(i), " : ",
+                lambda->variables[i].text());
     }
-    text += ") {\n";
+    text += join(" (", variables, ") {\n");
     indent_ += "  ";
     scopes_.emplace_back();
     roots(lambda->results);
-    text += indent_ + "return " + list(lambda->results) + "\n";
+    text += join(indent_, "return ", list(lambda->results), "\n");
     scopes_.pop_back();
     indent_.resize(indent_.size() - 2);
-    text += indent_ + "}\n";
+    text += join(indent_, "}\n");
   }
 
   std::vector<std::unordered_map<Ref, int>> scopes_{1};
@@ -265,9 +278,8 @@ std::string print(std::span<const Output> outputs) {
   std::string results;
   for (const Output& output : outputs) {
     printer.roots(std::span(&output.value, 1));
-    results += "output " + quoted(output.name) + " = " + printer.name(output.value) + " : " +
-               output.value->type.text() + " @" +
-               std::string(base_names[static_cast<int>(output.value->base)]) + "\n";
+    results += join("output ", quoted(output.name), " = ", printer.name(output.value), " : ",
+                    output.value->type.text(), " @", base_names[static_cast<int>(output.value->base)], "\n");
   }
   return printer.text + results;
 }
