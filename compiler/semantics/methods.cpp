@@ -86,13 +86,10 @@ const graph::Tableau* Elaborator::make_tableau(const syntax::TableauDecl& decl, 
   }
   // Rows are written as far as they reach; what is missing is zero.
   const size_t stages = result.c.size();
-  if (result.a.size() == stages) {
-    for (auto& row : result.a) row.resize(std::max(stages, row.size()), 0.0);
-  }
+  for (size_t i = 0; i < result.a.size(); ++i) result.a[i].resize(std::max(i, result.a[i].size()), 0.0);
   for (auto* weights : {&result.b, &embedded, &third}) {
     if (!weights->empty()) weights->resize(std::max(stages, weights->size()), 0.0);
   }
-  if (!result.interpolant.empty()) result.interpolant.resize(std::max(stages, result.interpolant.size()));
   auto difference = [&](const std::vector<double>& weights) {
     std::vector<double> row;
     for (size_t i = 0; i < std::min(weights.size(), result.b.size()); ++i) row.push_back(result.b[i] - weights[i]);

@@ -1,9 +1,9 @@
 # stdlib/*.node -> a table of string literals, so that the compiler needs no files at run time.
-# Arguments: INPUTS (a list), OUTPUT.
+# Arguments: FOLDER, OUTPUT.
+file(GLOB INPUTS ${FOLDER}/*.node)
 set(text "// Made from stdlib/*.node by stdlib.cmake.\n#include \"compiler/semantics/module.hpp\"\n\nnamespace nodec::semantics {\n\nstd::string_view stdlib_text(std::string_view name) {\n")
 foreach(input ${INPUTS})
   get_filename_component(name ${input} NAME_WE)
-  file(STRINGS ${input} lines ENCODING UTF-8)
   file(READ ${input} contents)
   # A literal holds 64 KiB at most in some compilers; adjacent ones are joined.
   string(LENGTH "${contents}" length)
