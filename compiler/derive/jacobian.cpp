@@ -153,7 +153,8 @@ class Network {
     for (Ref operand : node.operands) tangents.push_back(multiply_out(of(operand), *operand));
     const Rule* rule = find_rule(node.kind);
     if (!rule || std::all_of(tangents.begin(), tangents.end(), [](Ref t) { return !t; })) return {};
-    Push push{directions_, node, tangents, refusal_};
+    Push push{directions_, node, tangents, is_x(), [&](Ref below) { return multiply_out(of(below), *below); },
+              refusal_};
     return whole(rule->push(push));
   }
 
@@ -161,26 +162,38 @@ class Network {
   bool push_map(const Node& node, Terms& result) {
     const Op& op = *node.as<Map>().op;
     if (op.name == "where" || !op.derivative) return false;
+    if (const Power power = as_power(&node, is_x()); power.exponent > 1) {
+      multiply(of(power.base), power_derivative(g_, power), result);
+      return true;
+    }
     for (size_t i = 0; i < node.operands.size(); ++i) {
       const Terms terms = of(node.operands[i]);
-      if (terms.empty()) continue;
-      const Ref local = op.derivative(g_, node.operands, &node, static_cast<int>(i));
-      if (vanishes(local)) continue;
-      for (Term term : terms) {
-        if (local->is(Kind::constant) && local->as<Constant>().values.size() == 1) {
-          const double factor = local->as<Constant>().values[0];
-          if (factor != 1) {
-            term.factors.push_back(g_.constant(factor));
-            term.labels.push_back("");
-          }
-        } else {
-          term.factors.push_back(local);
-          term.labels.push_back(local->type.scalar() ? "" : term.axes);
-        }
-        result.push_back(std::move(term));
-      }
+      if (!terms.empty())
+        multiply(terms, op.derivative(g_, node.operands, &node, static_cast<int>(i)), result);
     }
     return true;
+  }
+
+  std::function<bool(Ref)> is_x() const {
+    return [x = x_](Ref node) { return node == x; };
+  }
+
+  // Appends terms · local, elementwise.
+  void multiply(const Terms& terms, Ref local, Terms& result) {
+    if (vanishes(local)) return;
+    for (Term term : terms) {
+      if (local->is(Kind::constant) && local->as<Constant>().values.size() == 1) {
+        const double factor = local->as<Constant>().values[0];
+        if (factor != 1) {
+          term.factors.push_back(g_.constant(factor));
+          term.labels.push_back("");
+        }
+      } else {
+        term.factors.push_back(local);
+        term.labels.push_back(local->type.scalar() ? "" : term.axes);
+      }
+      result.push_back(std::move(term));
+    }
   }
 
   bool push_contract(const Node& node, Terms& result) {

@@ -26,7 +26,7 @@ std::vector<Ref> sweep_forward(Directions& d, const std::vector<Ref>& outputs, c
     for (Ref operand : node->operands) operands.push_back(tangent(operand));
     if (std::all_of(operands.begin(), operands.end(), [](Ref t) { return !t; })) continue;
     const Rule* rule = find_rule(node->kind);
-    Push push{d, *node, operands, refusal};
+    Push push{d, *node, operands, [&](Ref below) { return independent.count(below) > 0; }, tangent, refusal};
     const Ref result = rule ? rule->push(push) : nullptr;
     if (!vanishes(result)) known[node] = result;
   }

@@ -36,20 +36,26 @@ bool derivative_finite(Directions& d, const Node& node) {
 void pull_map(Pull& p) {
   if (is_where(p.node)) {
     const Ref condition = p.node.operands[0];
-    if (p.wants(1)) p.give(1, p.d.select(condition, p.cotangent(), nullptr), 0);
-    if (p.wants(2)) p.give(2, p.d.select(condition, nullptr, p.cotangent()), 0);
+    if (p.wants(1)) p.give(p.node.operands[1], p.d.select(condition, p.cotangent(), nullptr), 0);
+    if (p.wants(2)) p.give(p.node.operands[2], p.d.select(condition, nullptr, p.cotangent()), 0);
     return;
   }
   const bool gated = p.gated && !derivative_finite(p.d, p.node);
+  if (const Power power = as_power(&p.node, p.independent); power.exponent > 1) {
+    p.give(power.base, p.d.times(p.cotangent(), power_derivative(p.d.g, power), gated), 0);
+    return;
+  }
   for (size_t i = 0; i < p.node.operands.size(); ++i) {
     if (!p.wants(i)) continue;
     const Ref local = derivative(p.d, p.node, i, p.refusal);
-    if (!vanishes(local)) p.give(i, p.d.times(p.cotangent(), local, gated), 0);
+    if (!vanishes(local)) p.give(p.node.operands[i], p.d.times(p.cotangent(), local, gated), 0);
   }
 }
 
 Ref push_map(Push& p) {
   if (is_where(p.node)) return p.d.select(p.node.operands[0], p.tangents[1], p.tangents[2]);
+  if (const Power power = as_power(&p.node, p.independent); power.exponent > 1)
+    return p.d.times(p.tangent_of(power.base), power_derivative(p.d.g, power), false);
   Ref total = nullptr;
   for (size_t i = 0; i < p.tangents.size(); ++i) {
     if (!p.tangents[i]) continue;
@@ -148,7 +154,7 @@ void pull_contract(Pull& p) {
       }
       contribution = p.d.place(contribution, diagonal, p.node.operands[i]->type.shape, {});
     }
-    p.give(i, contribution, 0);
+    p.give(p.node.operands[i], contribution, 0);
   }
 }
 
@@ -171,7 +177,7 @@ std::vector<Ref> after_first(const Node& node) { return {node.operands.begin() +
 
 void pull_view(Pull& p) {
   if (p.wants(0))
-    p.give(0,
+    p.give(p.node.operands[0],
            p.d.place(p.cotangent(), p.node.as<View>(), p.node.operands[0]->type.shape, after_first(p.node)),
            0);
 }
@@ -181,7 +187,8 @@ Ref push_view(Push& p) {
 
 void pull_place(Pull& p) {
   if (p.wants(0))
-    p.give(0, p.d.view(p.cotangent(), p.node.as<View>(), p.node.operands[0]->type.shape, after_first(p.node)),
+    p.give(p.node.operands[0],
+           p.d.view(p.cotangent(), p.node.as<View>(), p.node.operands[0]->type.shape, after_first(p.node)),
            0);
 }
 Ref push_place(Push& p) {
@@ -189,18 +196,19 @@ Ref push_place(Push& p) {
 }
 
 void pull_reshape(Pull& p) {
-  if (p.wants(0)) p.give(0, p.d.reshape(p.cotangent(), p.node.operands[0]->type.shape), 0);
+  if (p.wants(0)) p.give(p.node.operands[0], p.d.reshape(p.cotangent(), p.node.operands[0]->type.shape), 0);
 }
 Ref push_reshape(Push& p) { return p.d.reshape(p.tangents[0], p.node.type.shape); }
 
 void pull_gather(Pull& p) {
   if (p.wants(0))
-    p.give(0, p.d.scatter_add(p.cotangent(), after_first(p.node), p.node.operands[0]->type.shape), 0);
+    p.give(p.node.operands[0],
+           p.d.scatter_add(p.cotangent(), after_first(p.node), p.node.operands[0]->type.shape), 0);
 }
 Ref push_gather(Push& p) { return p.d.gather(p.tangents[0], after_first(p.node)); }
 
 void pull_scatter_add(Pull& p) {
-  if (p.wants(0)) p.give(0, p.d.gather(p.cotangent(), after_first(p.node)), 0);
+  if (p.wants(0)) p.give(p.node.operands[0], p.d.gather(p.cotangent(), after_first(p.node)), 0);
 }
 Ref push_scatter_add(Push& p) {
   return p.d.scatter_add(p.tangents[0], after_first(p.node), p.node.type.shape);
@@ -211,7 +219,7 @@ void pull_concat(Pull& p) {
   Extent start = 0;
   for (size_t i = 0; i < p.node.operands.size(); ++i) {
     const Extent& extent = p.node.operands[i]->type.shape[static_cast<size_t>(axis)];
-    if (p.wants(i)) p.give(i, p.d.slice(p.cotangent(), axis, start, extent), 0);
+    if (p.wants(i)) p.give(p.node.operands[i], p.d.slice(p.cotangent(), axis, start, extent), 0);
     start = start + extent;
   }
 }
@@ -281,12 +289,12 @@ void pull_reduce(Pull& p) {
   const std::vector<Extent>& shape = p.node.operands[0]->type.shape;
   if (p.node.as<Reduce>().reduction == Reduction::prod) {
     const Ref repeated = p.d.expand(p.cotangent(), kept_axes(p.node), shape);
-    p.give(0, p.d.times(repeated, products_of_others(p.d.g, p.node), p.gated), 0);
+    p.give(p.node.operands[0], p.d.times(repeated, products_of_others(p.d.g, p.node), p.gated), 0);
     return;
   }
   const auto [extreme, share] = ties(p.d.g, p.node);
   const Ref divided = p.d.expand(p.d.times(p.cotangent(), share, p.gated), kept_axes(p.node), shape);
-  p.give(0, p.d.select(extreme, divided, nullptr), 0);
+  p.give(p.node.operands[0], p.d.select(extreme, divided, nullptr), 0);
 }
 
 Ref push_reduce(Push& p) {
@@ -300,10 +308,10 @@ Ref push_reduce(Push& p) {
 
 // ---- across samples and tuples
 
-void pull_batch_sum(Pull& p) { p.give(0, p.cotangent(), 0); }
+void pull_batch_sum(Pull& p) { p.give(p.node.operands[0], p.cotangent(), 0); }
 Ref push_batch_sum(Push& p) { return p.d.g.batch_sum(p.tangents[0]); }
 
-void pull_part(Pull& p) { p.give(0, p.cotangent(), p.node.as<Part>().index); }
+void pull_part(Pull& p) { p.give(p.node.operands[0], p.cotangent(), p.node.as<Part>().index); }
 // Only solves and adjoints make tuples, and they refuse.
 Ref push_part(Push&) { return nullptr; }
 
@@ -318,6 +326,24 @@ void pull_adjoint(Pull& p) {
 Ref push_adjoint(Push& p) {
   refuse(p.refusal, "second derivative through a solve: the derivative of its adjoint", p.node);
   return nullptr;
+}
+
+// Deeper products are left to the product rule, so that a long one is not walked again from each of its
+// nodes.
+constexpr int deepest_power = 8;
+
+Power as_power(Ref x, const std::function<bool(Ref)>& independent, int depth) {
+  if (depth == 0 || !x->is(Kind::map) || x->as<Map>().op->name != "mul" || independent(x)) return {x, 1};
+  const Power left = as_power(x->operands[0], independent, depth - 1);
+  const Power right = as_power(x->operands[1], independent, depth - 1);
+  if (left.base != right.base) return {x, 1};
+  return {left.base, left.exponent + right.exponent};
+}
+
+Ref raise(Graph& g, Ref base, int exponent) {
+  if (exponent == 1) return base;
+  const Ref half = raise(g, base, exponent / 2), square = mul(g, half, half);
+  return exponent % 2 ? mul(g, square, base) : square;
 }
 
 constexpr Rule rules[] = {
@@ -337,6 +363,14 @@ constexpr Rule rules[] = {
 };
 
 }  // namespace
+
+Power as_power(Ref x, const std::function<bool(Ref)>& independent) {
+  return as_power(x, independent, deepest_power);
+}
+
+Ref power_derivative(Graph& g, const Power& power) {
+  return scale(g, power.exponent, raise(g, power.base, power.exponent - 1));
+}
 
 const Rule* find_rule(Kind kind) {
   for (const Rule& rule : rules)

@@ -9,16 +9,17 @@
 
 namespace nodec::derive {
 
-// Reverse: a node's cotangents -> contributions to its operands' cotangents.
+// Reverse: a node's cotangents -> contributions to those of what it is made of.
 struct Pull {
   Directions& d;
   const Node& node;
-  const std::vector<Ref>& cotangents;  // one; of a tuple one for each part, null for zero
-  bool gated;                          // came through `where`
-  std::function<bool(Ref)> active;     // whether an operand's cotangent is wanted
-  // Adds to the cotangent of the i-th operand (a tuple's part: of the tuple's part `part`). Null and zeros
-  // are ignored.
-  std::function<void(size_t operand, Ref contribution, int part)> give;
+  const std::vector<Ref>& cotangents;    // one; of a tuple one for each part, null for zero
+  bool gated;                            // came through `where`
+  std::function<bool(Ref)> active;       // whether a node's cotangent is wanted
+  std::function<bool(Ref)> independent;  // whether a node is one of those differentiated with respect to
+  // Adds to the cotangent of a node below (a tuple's part: of the tuple's part `part`). Null and zeros are
+  // ignored.
+  std::function<void(Ref below, Ref contribution, int part)> give;
   Refusal& refusal;
 
   Ref cotangent() const { return cotangents[0]; }
@@ -30,8 +31,20 @@ struct Push {
   Directions& d;
   const Node& node;
   const std::vector<Ref>& tangents;
+  std::function<bool(Ref)> independent;
+  std::function<Ref(Ref)> tangent_of;  // of any node below
   Refusal& refusal;
 };
+
+// A product of one factor with itself, as `^` with an integer constant is written: its derivative is
+// exponent · base^(exponent − 1), not a sum over the factors. exponent 1: no such product. A power does not
+// reach through a node that is independent.
+struct Power {
+  Ref base;
+  int exponent;
+};
+Power as_power(Ref x, const std::function<bool(Ref)>& independent);
+Ref power_derivative(Graph& g, const Power& power);
 
 struct Rule {
   graph::Kind kind;

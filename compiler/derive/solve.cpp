@@ -47,9 +47,10 @@ void pull_solve(Pull& p) {
   const Ref adjoint = g.adjoint(&p.node, std::move(adjoint_info), cotangents);
   // Initial values, t0 and ts stand in the same order among the solve's operands.
   for (size_t i = 0; i < states + 2; ++i)
-    if (p.wants(i)) p.give(i, g.part(adjoint, static_cast<int>(i)), 0);
+    if (p.wants(i)) p.give(p.node.operands[i], g.part(adjoint, static_cast<int>(i)), 0);
   for (size_t i = 0; i < named.size(); ++i)
-    p.give(first + static_cast<size_t>(named[i]), g.part(adjoint, static_cast<int>(states + 2 + i)), 0);
+    p.give(p.node.operands[first + static_cast<size_t>(named[i])],
+           g.part(adjoint, static_cast<int>(states + 2 + i)), 0);
 }
 
 }  // namespace nodec::derive

@@ -75,18 +75,24 @@ std::vector<Ref> sweep_back(Directions& d, const std::vector<Ref>& outputs,
       found[node] = totals[0];
       continue;
     }
-    const bool branches = node->is(Kind::map) && node->as<Map>().op->name == std::string_view("where");
+    const bool branches = node->is(Kind::map) && node->as<Map>().op->name == "where";
     const bool gated = entry->second.gated || branches;
-    const auto give = [&](size_t i, Ref contribution, int part) {
+    const auto give = [&](Ref below, Ref contribution, int part) {
       if (vanishes(contribution)) return;
-      const Ref operand = node->operands[i];
       const bool sums_batch =
-          over == Over::batch && node->base == Base::sample && operand->base != Base::sample;
-      Cotangent& cotangent = into(operand);
+          over == Over::batch && node->base == Base::sample && below->base != Base::sample;
+      Cotangent& cotangent = into(below);
       cotangent.parts[static_cast<size_t>(part)].add(d.g, contribution, sums_batch);
       cotangent.gated = cotangent.gated || gated;
     };
-    Pull pull{d, *node, totals, gated, [&](Ref operand) { return active.count(operand) > 0; }, give, refusal};
+    Pull pull{d,
+              *node,
+              totals,
+              gated,
+              [&](Ref below) { return active.count(below) > 0; },
+              [&](Ref below) { return independent.count(below) > 0; },
+              give,
+              refusal};
     if (const Rule* rule = find_rule(node->kind)) rule->pull(pull);
   }
   std::vector<Ref> results;

@@ -136,10 +136,34 @@ TEST_CASE("a pullback of a layer is the textbook's") {
   std::vector<Output> outputs{{"z", pulled[0]}, {"W1", pulled[1]}, {"b1", pulled[2]}, {"W2", pulled[3]}};
   INFO(print(outputs));
   // Forward: one contraction that the pullback reads (W1 z³). Backward: W2ᵀκ, W1ᵀ(…), two outer products.
-  size_t contractions = 0;
+  // Elementwise: z², z³, + b1, tanh; h², 1 − h², ⊙, 3z², ⊙.
+  size_t contractions = 0, elementwise = 0;
   std::vector<Ref> roots(pulled);
-  for (Ref node : postorder(roots)) contractions += node->is(Kind::contract);
+  for (Ref node : postorder(roots)) {
+    contractions += node->is(Kind::contract);
+    elementwise += node->is(Kind::map);
+  }
   CHECK(contractions == 5);
+  CHECK(elementwise == 9);
+}
+
+TEST_CASE("the derivative of a power is one product") {
+  Graph g;
+  const Ref z = g.parameter("z", real({2})), kappa = g.parameter("k", real({2}));
+  Refusal refusal;
+  for (int n = 2; n <= 7; ++n) {
+    Ref power = z;
+    for (int i = 1; i < n; ++i) power = mul(g, power, z);
+    const Ref pulled = vjp(g, {power}, {kappa}, {z}, &refusal)[0];
+    INFO(n << ": " << print(std::vector<Output>{{"z", pulled}}));
+    CHECK(pulled->as<Map>().op->name == "mul");
+    CHECK((pulled->operands[0] == kappa || pulled->operands[1] == kappa));
+    const Environment sample = parameters({{"z", vector_of({-1.5, 0})}, {"k", vector_of({2, 3})}});
+    check_close(evaluate(pulled, sample), {2 * n * std::pow(-1.5, n - 1), 0}, 1e-15);
+    check_close(evaluate(jvp(g, {power}, {z}, {kappa}, &refusal)[0], sample),
+                {2 * n * std::pow(-1.5, n - 1), 0}, 1e-15);
+    check_close(evaluate(divergence(g, power, z, &refusal), sample), {n * std::pow(-1.5, n - 1)}, 1e-15);
+  }
 }
 
 TEST_CASE("the trace of a layered field is one product over its hidden units") {
