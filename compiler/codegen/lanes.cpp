@@ -56,8 +56,8 @@ llvm::Value* FunctionEmitter::sample_length(const std::string& name) {
   llvm::Value* common =
       b_.CreateICmpEQ(own, llvm::ConstantPointerNull::get(llvm::cast<llvm::PointerType>(m_.pointer)));
   llvm::Value* fallback = spill(spread(b_.CreateTrunc(largest, b_.getInt32Ty())), 0);
-  llvm::Value* rows =
-      b_.CreateLoad(m_.lanes_of(m_.index), tile_field(m_.pointer, offsetof(runtime::Tile, rows)));
+  llvm::Value* rows = b_.CreateAlignedLoad(
+      m_.lanes_of(m_.index), tile_field(m_.pointer, offsetof(runtime::Tile, rows)), llvm::Align(8));
   const int64_t lengths = static_cast<int64_t>(m_.program.interface.lengths.size());
   llvm::Value* places = b_.CreateAdd(b_.CreateMul(rows, spread(b_.getInt64(lengths))),
                                      spread(b_.getInt64(m_.length_index(name))));

@@ -5,61 +5,29 @@ namespace nodec::codegen {
 
 using namespace schedule;
 
-namespace {
-
-// What the caller supplies or receives holds reals, whatever they stand for.
-bool outside(const Buffer& buffer) {
-  switch (buffer.storage) {
-    case Storage::parameter:
-    case Storage::data:
-    case Storage::noise:
-    case Storage::output:
-    case Storage::total:
-    case Storage::setting:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 bool FunctionEmitter::contiguous(BufferId id) const {
   return !strided(buffer(id)) || layout_.gathered.contains(id);
 }
 
-llvm::Type* FunctionEmitter::element_type(const Buffer& buffer) const {
-  return outside(buffer) ? m_.real : m_.stored(buffer.kind);
-}
+llvm::Type* FunctionEmitter::element_type(const Buffer& buffer) const { return m_.stored(buffer.kind); }
 
 llvm::Align FunctionEmitter::alignment(const Buffer& buffer) const {
   return llvm::Align(element_bytes(m_.program, buffer.kind));
 }
 
 llvm::Value* FunctionEmitter::encode(const Buffer& buffer, llvm::Value* value) {
-  const bool lanes = has_lanes(value);
-  const auto like = [&](llvm::Type* element) { return lanes ? m_.lanes_of(element) : element; };
-  if (buffer.kind == Kind::boolean) value = b_.CreateZExt(value, like(m_.integer));
-  if (buffer.kind != Kind::real && outside(buffer)) value = b_.CreateSIToFP(value, like(m_.real));
-  return value;
+  if (buffer.kind != Kind::boolean) return value;
+  return b_.CreateZExt(value, has_lanes(value) ? m_.lanes_of(m_.integer) : m_.integer);
 }
 
 llvm::Value* FunctionEmitter::decode(const Buffer& buffer, llvm::Value* raw) {
-  const bool lanes = has_lanes(raw);
-  llvm::Type* type = raw->getType();
-  if (buffer.kind == Kind::boolean) {
-    llvm::Constant* zero = llvm::Constant::getNullValue(type);
-    return outside(buffer) ? b_.CreateFCmpUNE(raw, zero) : b_.CreateICmpNE(raw, zero);
-  }
-  if (buffer.kind == Kind::real || !outside(buffer)) return raw;
-  llvm::Type* whole = m_.scalar(buffer.kind);
-  return b_.CreateIntrinsic(llvm::Intrinsic::fptosi_sat, {lanes ? m_.lanes_of(whole) : whole, type}, {raw});
+  if (buffer.kind != Kind::boolean) return raw;
+  return b_.CreateICmpNE(raw, llvm::Constant::getNullValue(raw->getType()));
 }
 
 llvm::Value* FunctionEmitter::element_address(BufferId id, llvm::Value* index) {
   if (in_rows(buffer(id))) index = b_.CreateMul(index, b_.getInt64(m_.lanes));
-  llvm::Type* type = layout_.gathered.contains(id) ? m_.stored(buffer(id).kind) : element_type(buffer(id));
-  return b_.CreateInBoundsGEP(type, base(id), index);
+  return b_.CreateInBoundsGEP(element_type(buffer(id)), base(id), index);
 }
 
 llvm::Value* FunctionEmitter::lane_addresses(BufferId id, llvm::Value* index) {
@@ -70,7 +38,7 @@ llvm::Value* FunctionEmitter::lane_addresses(BufferId id, llvm::Value* index) {
     const int64_t arrays =
         b.storage == Storage::data ? offsetof(runtime::Call, data) : offsetof(runtime::Call, noise);
     llvm::Value* array = m_.field(setup_, m_.pointer, call_field(m_.pointer, arrays), 8 * b.slot);
-    return b_.CreateInBoundsGEP(m_.real, array, b_.CreateAdd(places, lane_offsets(id)));
+    return b_.CreateInBoundsGEP(element_type(b), array, b_.CreateAdd(places, lane_offsets(id)));
   }
   if (in_rows(buffer(id))) {
     places = b_.CreateAdd(b_.CreateMul(places, spread(b_.getInt64(m_.lanes))), lane_numbers(m_.index));
@@ -84,15 +52,12 @@ llvm::Value* FunctionEmitter::load(BufferId id, llvm::Value* index) {
     return decode(
         b, b_.CreateMaskedGather(m_.lanes_of(element_type(b)), lane_addresses(id, index), alignment(b)));
   }
-  llvm::Type* type = layout_.gathered.contains(id) ? m_.stored(b.kind) : element_type(b);
+  llvm::Type* type = element_type(b);
   llvm::Value* address = element_address(id, index);
   if (!in_rows(b)) return decode(b, b_.CreateAlignedLoad(type, address, alignment(b)));
   llvm::Value* row = b_.CreateAlignedLoad(m_.lanes_of(type), address, alignment(b));
   if (b.storage == Storage::accumulator) return lane_sum(row);
-  if (layout_.gathered.contains(id) && b.kind == Kind::boolean) {
-    return b_.CreateICmpNE(row, llvm::Constant::getNullValue(row->getType()));
-  }
-  return layout_.gathered.contains(id) ? row : decode(b, row);
+  return decode(b, row);
 }
 
 void FunctionEmitter::store(BufferId id, llvm::Value* index, llvm::Value* value, llvm::Value* mask) {

@@ -44,13 +44,11 @@ void FunctionEmitter::gather_strided() {
     llvm::Value* to = bases_.at(id);
     llvm::Value* count = m_.extent(setup_, call_, buffer(id).size);
     counted_loop(b_, b_.getInt64(0), count, 1, [&](llvm::Value* i) {
-      llvm::Value* row =
-          b_.CreateMaskedGather(m_.lanes_of(m_.real), lane_addresses(id, i), alignment(buffer(id)));
-      row = decode(buffer(id), row);
-      if (buffer(id).kind == Kind::boolean) row = b_.CreateZExt(row, m_.lanes_of(m_.integer));
-      b_.CreateAlignedStore(
-          row, b_.CreateInBoundsGEP(m_.stored(buffer(id).kind), to, b_.CreateMul(i, b_.getInt64(m_.lanes))),
-          alignment(buffer(id)));
+      llvm::Type* type = m_.lanes_of(element_type(buffer(id)));
+      llvm::Value* row = b_.CreateMaskedGather(type, lane_addresses(id, i), alignment(buffer(id)));
+      llvm::Value* place = b_.CreateMul(i, b_.getInt64(m_.lanes));
+      b_.CreateAlignedStore(row, b_.CreateInBoundsGEP(element_type(buffer(id)), to, place),
+                            alignment(buffer(id)));
     });
   }
 }

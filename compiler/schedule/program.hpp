@@ -141,7 +141,7 @@ enum class Opcode : uint8_t {
              // x[k]; W in `source`, x in `third`,
   // bias in `fourth` (plain) or none; order over k ascending, fma
   outer,  // (first of accumulator, first of a, first of b) accumulator `buffer`[r, k] += Σ_live lanes
-          // a[r]·b[k]; a: `source` [rows], b: `third` [columns];
+          // a[r]·b[k], fused, in lane order; a: `source` [rows], b: `third` [columns];
           // idle lanes of a or b carry zeros
   // structure
   for_loop,    // (first, end): region 0 with its index as `result`

@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "compiled_batch.hpp"
+#include "tests/unit/compiled_batch.hpp"
 #include "compiler/schedule/builder.hpp"
 
 namespace nodec {
