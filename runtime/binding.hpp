@@ -41,10 +41,10 @@ struct Extent {
 // One array that a model reads.
 struct Declared {
   std::string name;
-  std::vector<Extent> shape;  // of one sample
+  std::vector<Extent> shape = {};  // of one sample
   bool integer = false;
-  std::optional<std::pair<Extent, Extent>> bounds;  // of integers: [first, second)
-  bool constant = false;                            // one for all samples: a sample axis is an error
+  std::optional<std::pair<Extent, Extent>> bounds = std::nullopt;  // of integers: [first, second)
+  bool constant = false;  // one for all samples: a sample axis is an error
   bool monotone = false;  // times: each sample's must be in order, either way (equal neighbors too)
 };
 

@@ -7,6 +7,9 @@
 namespace nodec::runtime {
 namespace {
 
+// An atom such as "(T - 3)//2" follows from other lengths; no array can give it.
+bool is_name(const std::string& atom) { return atom.find_first_of("()/*+-% ") == std::string::npos; }
+
 class Solver {
  public:
   Solver(const std::string& file, const std::vector<LengthEquation>& equations, Lengths known,
@@ -47,7 +50,7 @@ class Solver {
       verify(equation);
       return true;
     }
-    if (unknown.size() > 1) return false;
+    if (unknown.size() > 1 || !is_name(*unknown.begin())) return false;
     return solve_for(equation, *unknown.begin());
   }
 
