@@ -262,7 +262,7 @@ void Solves::write_solve(Tensors& tensors, Ref node) {
     const BufferId rows = b.frame("atol", task.elements);
     tensors.store_into(control, {rows, 0, {1}});
     task.controls.push_back(b.real(0));
-    if (static_cast<Control>(c) == Control::atol) task.atol_rows = {rows, b.index(0)};
+    (static_cast<Control>(c) == Control::atol ? task.atol_rows : task.adjoint_atol_rows) = {rows, b.index(0)};
   }
 
   const BufferId results = b.frame("states", task.times * Extent(task.elements));

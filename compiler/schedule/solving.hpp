@@ -47,11 +47,11 @@ struct SolveTask {
   std::function<Value(Builder&, Value i)> time;
   graph::Extent times;      // how many (the largest over the batch)
   Value lane_times = none;  // each lane's own number (lanes integer)
-  // Values of graph::Control, in its order: reals, uniform or lanes; atol: per flat element when `atol_rows`
-  // is set.
+  // Values of graph::Control, in its order: reals, uniform or lanes.
   std::vector<Value> controls;
-  Rows atol_rows;  // [D] or none
-  Rows results;    // [times][D]: states observed; row i·D + d. Failed samples read NaN.
+  // [D] where atol, or adjoint_atol, has an entry per element (its control then counts for nothing), or none.
+  Rows atol_rows, adjoint_atol_rows;
+  Rows results;  // [times][D]: states observed; row i·D + d. Failed samples read NaN.
   FieldCode* field = nullptr;
   Recording recording = Recording::no;
   int tape_slot = 0;     // when recording

@@ -70,16 +70,14 @@ class Backsolve {
     f.size = 2 * size;
     f.in_norm.emplace_back(size, 2 * size);
     f.rtol = control(graph::Control::adjoint_rtol);
+    // Of a state and of its adjoint alike.
     const Value atol = control(graph::Control::adjoint_atol);
-    const auto of_element = f.atol;  // of a state and of its adjoint alike
-    if (atol == schedule::none)
-      f.atol = [of_element, size](Builder& b, Value d) {
-        return of_element(b, b.integer_modulo(d, b.index(size)));
-      };
-    else
-      f.atol = [atol, smallest = smallest_weight(b_)](Builder& b, Value) {
-        return b.add(atol, b.real(smallest));
-      };
+    const Rows rows = p_.task.adjoint_atol_rows;
+    f.atol = [atol, rows, size](Builder& b, Value d) {
+      const bool each = rows.buffer != schedule::none;
+      const Value own = each ? load(b, rows, b.integer_modulo(d, b.index(size))) : atol;
+      return b.add(own, b.real(smallest_weight(b)));
+    };
     return f;
   }
 
