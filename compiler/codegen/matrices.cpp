@@ -15,13 +15,12 @@ void FunctionEmitter::contract(const Instruction& i) {
   const bool biased = i.fourth != none;
   llvm::Value* to = element_address(i.buffer, operand(i, 0));
   llvm::Value* x = element_address(i.third, operand(i, 1));
-  llvm::Value* bias =
-      biased ? element_address(i.fourth, operand(i, 2)) : llvm::Constant::getNullValue(m_.pointer);
+  llvm::Value* bias = biased ? element_address(i.fourth, operand(i, 2)) : m_.no_bias();
   const auto multiply = [&](int first_lane, int width, int blocks) {
-    b_.CreateCall(
-        m_.contract_kernel(width, blocks, biased),
-        {m_.address(b_, to, first_lane * m_.real_bytes()), base(i.source),
-         m_.address(b_, x, first_lane * m_.real_bytes()), bias, b_.getInt64(i.rows), b_.getInt64(i.columns)});
+    b_.CreateCall(m_.contract_kernel(width, blocks),
+                  {m_.address(b_, to, first_lane * m_.real_bytes()), base(i.source),
+                   m_.address(b_, x, first_lane * m_.real_bytes()), bias, b_.getInt64(biased ? 1 : 0),
+                   b_.getInt64(i.rows), b_.getInt64(i.columns)});
   };
   // Two registers wide, and what is left in one piece.
   const int width = std::min(2 * m_.native(), m_.lanes);

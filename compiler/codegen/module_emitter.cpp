@@ -54,7 +54,9 @@ llvm::Function* ModuleEmitter::define(const std::string& name, llvm::Type* resul
   function->addFnAttr(llvm::Attribute::NoUnwind);
   function->addFnAttr("target-cpu", target.cpu);
   function->addFnAttr("target-features", target.features);
+  // Wider vectors of the program are split into registers of this size.
   function->addFnAttr("prefer-vector-width", std::to_string(target.vector_bits));
+  function->addFnAttr("min-legal-vector-width", std::to_string(target.vector_bits));
   return function;
 }
 

@@ -41,8 +41,11 @@ class ModuleEmitter {
   llvm::Function* code(schedule::FunctionId id) const { return code_.at(id); }
 
   // ---- kernels, each made at its first use (contract.cpp, outer.cpp, pack.cpp, reports.cpp)
-  // (to, packed W, x, bias, rows, columns) over lanes [0, `width`·`blocks`) of each row.
-  llvm::Function* contract_kernel(int width, int blocks, bool bias);
+  // (to, packed W, x, bias, elements between biases, rows, columns) over lanes [0, `width`·`blocks`) of each
+  // row.
+  llvm::Function* contract_kernel(int width, int blocks);
+  // A zero to serve as every row's bias.
+  llvm::Constant* no_bias();
   // (accumulator, a, b, rows, columns): += per lane.
   llvm::Function* outer_rows_kernel();
   // (accumulator, a, b, rows, columns, live): += Σ over lanes.
@@ -73,6 +76,7 @@ class ModuleEmitter {
 
   std::map<schedule::FunctionId, llvm::Function*> code_;
   std::map<std::string, llvm::Function*> kernels_;
+  llvm::Constant* no_bias_ = nullptr;
 };
 
 }  // namespace nodec::codegen

@@ -12,6 +12,8 @@ namespace {
 constexpr int row_block = 4;
 // Columns transposed at a time: a few kilobytes of the first-level cache.
 constexpr int64_t chunk = 64;
+// Rows and lanes that are transposed in registers.
+constexpr int transposed_block = 4;
 
 // The transpose of n vectors of n elements, n a power of two: log n rounds of interleaving halves.
 void transpose(Builder& b, llvm::SmallVectorImpl<llvm::Value*>& rows) {
@@ -85,7 +87,7 @@ class OuterSum {
   // transposed[lane][k] = b[first + k][lane]
   void transpose_columns(llvm::Value* first, llvm::Value* count) {
     int block = 1;
-    while (block < 8 && m_.lanes % (2 * block) == 0) block *= 2;
+    while (block < transposed_block && m_.lanes % (2 * block) == 0) block *= 2;
     llvm::Type* type = m_.vector(real_, block);
     llvm::Value* last = b_.CreateSub(count, b_.getInt64(1));
     counted_loop(b_, b_.getInt64(0), ceiling(count, block), block, [&](llvm::Value* k) {
