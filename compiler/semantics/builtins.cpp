@@ -172,7 +172,8 @@ Tensor Builtins::joined(const std::vector<Tensor>& parts) {
 
 Tensor Builtins::pick(const Tensor& x, const Tensor& k) {
   std::vector<int> loops = e.union_of(x.loops, k.loops);
-  std::vector<Extent> rest(x.shape().begin() + 1, x.shape().end());
+  std::vector<Extent> rest = x.shape();
+  rest.erase(rest.begin());
   std::vector<Ref> indices;
   for (int loop : x.loops) {
     Tensor counter{g.iota(e.loop_extents_[static_cast<size_t>(loop)]), {loop}, std::nullopt};

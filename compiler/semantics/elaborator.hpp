@@ -71,10 +71,8 @@ class Elaborator {
   Elaborator(Module& module, const Options& options, const Reader& reader, source::Files& files,
              source::Diagnostics& diagnostics);
   void run(const syntax::File& file);
-  // The field's values at a point: derivative of each state, given t, states and inputs in order.
-  std::vector<Tensor> right_hand_side(const FieldInstance& field, const Tensor* time, const std::vector<Tensor>& states,
-                                      const std::vector<Tensor>& inputs, Span use);
-  MethodUse method(const syntax::Method* written, Extent elements, Scope& scope);
+  // A model of a field alone: its states and inputs are the data (what has a default and is not given keeps it).
+  Model field_model(const Field& field, const std::set<std::string>& given);
 
  private:
   friend class Builtins;
@@ -232,6 +230,9 @@ class Elaborator {
   void check_field(FieldInstance& field);
   FieldInstance::Member variable(const syntax::VarDecl& decl, Scope& scope, const std::string& what, bool sized);
   void lazy_let(const syntax::Let& let, const ScopePtr& scope, Span span);
+  // Derivative of each state, given t (if it is), states and inputs in order.
+  std::vector<Tensor> right_hand_side(const FieldInstance& field, const Tensor* time, const std::vector<Tensor>& states,
+                                      const std::vector<Tensor>& inputs, Span use);
   FieldInstance& field_of(const Expr& callee, Scope& scope);
   struct Binds {
     std::vector<Tensor> states, inputs;
@@ -242,6 +243,7 @@ class Elaborator {
   // ---- solve.cpp, methods.cpp
   Value solve(const syntax::Solve& solve, Span span, Scope& scope);
   void adjoint_of(const syntax::Method* written, MethodUse& method, graph::SolveInfo& info, Scope& scope);
+  MethodUse method(const syntax::Method* written, Extent elements, Scope& scope);
   const graph::Tableau* tableau(const std::string& name, Span span, Scope& scope);
   const graph::Tableau* make_tableau(const syntax::TableauDecl& decl, Scope& scope);
   std::vector<double> numbers(const Expr& expr, Scope& scope);

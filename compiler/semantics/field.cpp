@@ -120,6 +120,7 @@ void Elaborator::check_field(FieldInstance& field) {
   Field result;
   result.name = field.name;
   result.span = field.decl->name.span;
+  result.place = files_.place(result.span);
   result.variables = g_.variables(types);
   std::vector<Tensor> states, inputs;
   for (size_t i = 0; i < field.states.size(); ++i) states.push_back({result.variables[1 + i], {}, std::nullopt});
@@ -137,9 +138,11 @@ void Elaborator::check_field(FieldInstance& field) {
   for (size_t i = 0; i < field.states.size(); ++i) {
     const auto* equation = field.equations[i];
     result.states.push_back({field.states[i].name, field.states[i].type, field.states[i].default_value,
-                             equation ? equation->state.span : field.states[i].span});
+                             field.states[i].span, files_.place(equation ? equation->state.span : field.states[i].span)});
   }
-  for (const auto& input : field.inputs) result.inputs.push_back({input.name, input.type, input.default_value, input.span});
+  for (const auto& input : field.inputs) {
+    result.inputs.push_back({input.name, input.type, input.default_value, input.span, ""});
+  }
   result.parameters = parameters_read(result.derivatives);
   module_.fields.push_back(std::move(result));
 }

@@ -1,8 +1,10 @@
 // Comprehensions and reductions become axes of the graph; folds over constant ranges are unrolled.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "compiler/graph/algebra.hpp"
+#include "compiler/graph/evaluate.hpp"
 #include "compiler/semantics/elaborator.hpp"
 
 namespace nodec::semantics {
@@ -82,18 +84,20 @@ Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span
     if (!open.condition) return {stacked};
     // One axis of those for which the condition holds: their number must be known here.
     const Tensor condition = close_stack(*open.condition, open.loops);
-    if (!condition.ref->is(Kind::constant) || !condition.loops.empty()) {
+    const std::vector<Extent> extents = condition.shape();
+    const bool sized = std::all_of(extents.begin(), extents.end(), [](const Extent& e) { return e.is_constant(); });
+    if (!sized || condition.ref->base != graph::Base::constant || !condition.ref->free.empty() ||
+        !condition.loops.empty()) {
       fail(Id::filter_not_constant, comprehension.iteration.condition->span);
     }
-    int64_t count = 1;
-    for (const Extent& e : condition.shape()) count *= e.value();
-    const auto& truth = condition.ref->as<graph::Constant>().values;
+    const std::vector<double> truth = graph::evaluate(condition.ref, {}).values;
+    const auto count = static_cast<int64_t>(truth.size());
     std::vector<double> kept;
     for (int64_t i = 0; i < count; ++i) {
-      if (truth[truth.size() == 1 ? 0 : static_cast<size_t>(i)] != 0) kept.push_back(static_cast<double>(i));
+      if (truth[static_cast<size_t>(i)] != 0) kept.push_back(static_cast<double>(i));
     }
-    std::vector<Extent> rest(stacked.shape().begin() + static_cast<std::ptrdiff_t>(open.loops.size()),
-                             stacked.shape().end());
+    std::vector<Extent> rest = stacked.shape();
+    rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(open.loops.size()));
     std::vector<Extent> flat = rest, filtered = rest;
     flat.insert(flat.begin(), Extent(count));
     const Extent length(static_cast<int64_t>(kept.size()));

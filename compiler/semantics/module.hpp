@@ -103,6 +103,7 @@ struct Variable {
   Type type;
   Ref default_value = nullptr;  // constant or parameter base; null when there is none
   Span span;
+  std::string place;            // "file:line" of a state's equation
 };
 struct Field {
   std::string name;
@@ -111,6 +112,7 @@ struct Field {
   std::vector<Ref> variables, derivatives;
   std::vector<ParameterDecl> parameters;  // those that it reads
   Span span;
+  std::string place;
 };
 
 struct Module {

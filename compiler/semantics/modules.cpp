@@ -326,4 +326,15 @@ std::unique_ptr<Module> elaborate(const syntax::File& file, const Options& optio
   return module;
 }
 
+std::optional<Model> solve_model(Module& module, const Field& field, const std::set<std::string>& given,
+                                 const Options& options, source::Diagnostics& diagnostics) {
+  // The stdlib's methods and what the command line says are all that is read here.
+  source::Files files;
+  try {
+    return Elaborator(module, options, Reader(), files, diagnostics).field_model(field, given);
+  } catch (const Abandon&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace nodec::semantics

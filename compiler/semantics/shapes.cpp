@@ -70,14 +70,14 @@ std::vector<Extent> Elaborator::broadcast(const Tensor& a, Span a_span, const Te
 void Elaborator::check_size(const Type& type, Span span) {
   if (type.rank() > most_axes) fail(Id::too_many_axes, span, type.rank(), most_axes);
   // Lengths are not known here; what is known must fit already.
-  __int128 elements = 1;
+  double elements = 1;
   for (const Extent& e : type.shape) {
     if (e.is_constant() && e.value() == 0) return;
   }
   for (const Extent& e : type.shape) {
     if (!e.is_constant()) continue;
-    elements *= e.value();
-    if (elements > largest_array) fail(Id::array_too_large, span, type.text());
+    elements *= static_cast<double>(e.value());
+    if (elements > static_cast<double>(largest_array)) fail(Id::array_too_large, span, type.text());
   }
 }
 
