@@ -241,13 +241,11 @@ Ref Graph::Store::intern(Node node) {
   std::visit([&](const auto& payload) { hash.payload(payload); }, node.payload);
   node.hash = hash.all;
   node.order = hash.order;
-  auto [first, last] = node_table.equal_range(node.hash);
-  for (auto at = first; at != last; ++at) {
-    if (equal(*at->second, node)) return at->second;
-  }
+  if (Ref known = node_table.find(node.hash, [&](const Node& other) { return equal(other, node); }))
+    return known;
   node.id = static_cast<int>(nodes.size());
   nodes.push_back(std::move(node));
-  node_table.emplace(nodes.back().hash, &nodes.back());
+  node_table.insert(nodes.back().hash, &nodes.back());
   return &nodes.back();
 }
 
@@ -264,16 +262,13 @@ const Lambda* Graph::Store::intern(Lambda lambda) {
   lambda.free = without(lambda.free, lambda.height);
   lambda.hash = hash.all;
   lambda.order = hash.order;
-  auto [first, last] = lambda_table.equal_range(lambda.hash);
-  for (auto at = first; at != last; ++at) {
-    const Lambda& other = *at->second;
-    if (other.height == lambda.height && other.base == lambda.base && other.variables == lambda.variables &&
-        other.results == lambda.results) {
-      return &other;
-    }
-  }
+  auto same = [&](const Lambda& other) {
+    return other.height == lambda.height && other.base == lambda.base &&
+           other.variables == lambda.variables && other.results == lambda.results;
+  };
+  if (const Lambda* known = lambda_table.find(lambda.hash, same)) return known;
   lambdas.push_back(std::move(lambda));
-  lambda_table.emplace(lambdas.back().hash, &lambdas.back());
+  lambda_table.insert(lambdas.back().hash, &lambdas.back());
   return &lambdas.back();
 }
 

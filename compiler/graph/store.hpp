@@ -1,21 +1,57 @@
-// The table that makes equal nodes one: completes a node (base, free variables, height, hashes), puts
-// commutative operands and contraction labels in their canonical order, and finds it or keeps it.
+// The tables that make equal nodes one: complete a node (base, free variables, height, hashes), put
+// commutative operands and contraction labels in their canonical order, and find the node or keep it.
 #pragma once
 
 #include <deque>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "compiler/graph/graph.hpp"
 
 namespace nodec::graph {
 
+// Pointers found by the content they point to: open addressing, the hash kept beside the pointer.
+template <class T>
+class Interned {
+ public:
+  // The known one with this hash for which `same` holds, or null.
+  template <class Same>
+  const T* find(uint64_t hash, Same same) const {
+    for (size_t i = hash & mask();; i = (i + 1) & mask()) {
+      if (slots_[i].second == nullptr) return nullptr;
+      if (slots_[i].first == hash && same(*slots_[i].second)) return slots_[i].second;
+    }
+  }
+  void insert(uint64_t hash, const T* known) {
+    if (++count_ * 2 > slots_.size()) grow();
+    place(hash, known);
+  }
+
+ private:
+  size_t mask() const { return slots_.size() - 1; }
+  void place(uint64_t hash, const T* known) {
+    size_t i = hash & mask();
+    while (slots_[i].second != nullptr) i = (i + 1) & mask();
+    slots_[i] = {hash, known};
+  }
+  void grow() {
+    std::vector<std::pair<uint64_t, const T*>> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (auto [hash, known] : old) {
+      if (known != nullptr) place(hash, known);
+    }
+  }
+
+  std::vector<std::pair<uint64_t, const T*>> slots_{1024};  // a power of two
+  size_t count_ = 0;
+};
+
 struct Graph::Store {
   std::deque<Node> nodes;  // their addresses are stable
   std::deque<Lambda> lambdas;
   std::deque<Tableau> tableaux;
-  std::unordered_multimap<uint64_t, Ref> node_table;
-  std::unordered_multimap<uint64_t, const Lambda*> lambda_table;
+  Interned<Node> node_table;
+  Interned<Lambda> lambda_table;
   int next_binder = open_binder;
 
   // Kind, type, operands, payload and parts are given, and the base of a leaf. Nothing is simplified here.
