@@ -18,8 +18,28 @@ bool is_op(Ref node, std::string_view name) {
   return node->is(NodeKind::map) && node->as<graph::Map>().op->name == name;
 }
 
-// The transpose of `look`: where the updates of an affine place land in `to`.
-Location land(const graph::View& view, int rank, const Location& to) { return look(view, rank, to); }
+// Where the source's elements land when a view that shows each of them once, among zeros, is stored at `to`.
+bool embeds(Ref node, const Location& to, Location& there) {
+  const graph::View& view = node->as<graph::View>();
+  const std::vector<Extent>&source = node->operands[0]->type.shape, &shown = node->type.shape;
+  if (node->operands.size() > 1) return false;
+  std::vector<bool> moved(shown.size(), false);
+  there = {to.buffer, to.offset, {}};
+  for (size_t axis = 0; axis < view.axes.size(); ++axis) {
+    const graph::AxisMap& map = view.axes[axis];
+    if (map.terms.size() != 1 || map.terms[0].second != 1 || moved[map.terms[0].first]) return false;
+    const size_t along = static_cast<size_t>(map.terms[0].first);
+    moved[along] = true;
+    const Extent before = Extent(0) - map.offset;
+    if (!before.nonnegative() || !(shown[along] - before - source[axis]).nonnegative()) return false;
+    there.offset = there.offset + before * to.strides[along];
+    there.strides.push_back(to.strides[along]);
+  }
+  for (size_t axis = 0; axis < shown.size(); ++axis) {
+    if (!moved[axis] && shown[axis] != Extent(1)) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -27,6 +47,11 @@ Location land(const graph::View& view, int rank, const Location& to) { return lo
 // destination. Only where that leads to products, scatters or a solve's cotangents: otherwise the sum is
 // evaluated and added once.
 void Tensors::split_deposits() {
+  const auto varying = [&](Ref node) {
+    const std::vector<graph::AxisMap>& axes = node->as<graph::View>().axes;
+    return std::any_of(axes.begin(), axes.end(),
+                       [&](const graph::AxisMap& map) { return writer_.rates().varies(map.offset); });
+  };
   std::vector<Wish> result;
   for (const Wish& wish : wishes_) {
     if (wish.what != Wish::What::deposit) {
@@ -67,7 +92,9 @@ void Tensors::split_deposits() {
                      [&](const graph::AxisMap& map) { return writer_.rates().varies(map.offset); })) {
         const Ref operand = node->operands[0];
         worth = true;
-        descend(operand, land(node->as<graph::View>(), operand->type.rank(), w.to), false);
+        descend(operand, look(node->as<graph::View>(), operand->type.rank(), w.to), false);
+      } else if (Location there; node->is(NodeKind::view) && !varying(node) && embeds(node, w.to, there)) {
+        descend(node->operands[0], there, false);
       } else if (node->is(NodeKind::concat)) {
         const size_t axis = static_cast<size_t>(node->as<graph::Axis>().axis);
         const bool varies = std::any_of(node->operands.begin(), node->operands.end(), [&](Ref part) {

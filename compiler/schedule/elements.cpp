@@ -113,12 +113,10 @@ Value Tensors::view_element(Ref node, const Index& at) {
     }
     bool certain = lowest.nonnegative() && (shape[axis] - Extent(1) - highest).nonnegative();
     if (map.dynamic) {
-      const auto& [offset, in_range] = offsets_.at(node)[axis];
-      position = plus(position, offset);
+      position = plus(position, offsets_.at(node)[axis].first);
       certain = false;
-      if (!view.fill) ok = ok == none ? in_range : b_.logical_and(ok, in_range);
     }
-    if (view.fill && !certain) {
+    if (!certain && (view.fill || map.dynamic)) {
       const Value in_range = inside(position, shape[axis]);
       ok = ok == none ? in_range : b_.logical_and(ok, in_range);
     }

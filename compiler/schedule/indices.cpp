@@ -8,7 +8,7 @@ using graph::Extent;
 namespace {
 // A loop body that is repeated instead: as many elements, as many elementary operations in all.
 constexpr int64_t unroll_elements = 8;
-constexpr int64_t unroll_operations = 160;
+constexpr int64_t unroll_operations = 64;
 }  // namespace
 
 Value Tensors::integer_value(Value index) {
@@ -52,17 +52,17 @@ Value Tensors::within(const std::vector<Extent>& shape, const Index& at) {
   return mask;
 }
 
+bool Tensors::repeats(const Extent& size, int cost) {
+  return size.is_constant() && size.value() <= unroll_elements &&
+         size.value() * std::max(cost, 1) <= unroll_operations;
+}
+
 void Tensors::nest(const std::vector<Extent>& shape, int cost,
                    const std::function<void(const Index&)>& body) {
-  const auto small = [&](size_t from) {
-    const Extent size = size_from(shape, from);
-    return size.is_constant() && size.value() <= unroll_elements &&
-           size.value() * std::max(cost, 1) <= unroll_operations;
-  };
   Index at;
   const std::function<void(size_t)> loop = [&](size_t axis) {
     if (axis == shape.size()) return body(at);
-    const int64_t unroll = small(axis) ? unroll_elements : 1;
+    const int64_t unroll = repeats(size_from(shape, axis), cost) ? unroll_elements : 1;
     b_.each(
         shape[axis],
         [&](Value i) {

@@ -132,6 +132,10 @@ Location Tensors::arranged(Ref node, const std::string& labels, const std::strin
         b.lanes && b.kind == Kind::real && (b.storage == Storage::frame || b.storage == Storage::argument);
     if (rows && packed_from(as_wanted, shape, suffix)) return as_wanted;
   }
+  std::string permutation;
+  for (const char label : wanted) permutation += static_cast<char>('a' + labels.find(label));
+  const auto key = std::make_tuple(node, permutation, clear, negative);
+  if (const auto found = arranged_.find(key); found != arranged_.end()) return found->second;
   const Location copy = scratch("rows", shape);
   nest(shape, cost(node), [&](const Index& at) {
     Index from;
@@ -145,7 +149,7 @@ Location Tensors::arranged(Ref node, const std::string& labels, const std::strin
     }
     store_element(copy, at, value);
   });
-  return copy;
+  return arranged_[key] = copy;
 }
 
 void Tensors::store_matrix(Ref contract, const Product& how, const Location& to, Ref bias) {
@@ -220,7 +224,7 @@ void Tensors::store_sums(Ref node, const Location& to) {
   int body = 1;
   for (const Ref operand : node->operands) body = std::min(10'000, body + cost(operand));
   const Extent terms = size_from(inner, 0);
-  const bool short_sum = terms.is_constant() && terms.value() <= 8 && terms.value() * body <= 160;
+  const bool short_sum = repeats(terms, body);
   const Location running =
       summed.empty() || short_sum ? Location{} : scratch("sum", graph::Type{{}, node->type.element});
   const int size = short_sum ? body * static_cast<int>(terms.value()) : body + 8;

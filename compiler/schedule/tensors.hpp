@@ -10,6 +10,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -87,7 +88,9 @@ class Tensors {
   Value flat(const Location& at, const Index& index);
   // Whether the index is within each lane's own extents; none when it always is.
   Value within(const std::vector<graph::Extent>& shape, const Index& at);
+  // Loops over a shape; repeats the body instead where that is as short.
   void nest(const std::vector<graph::Extent>& shape, int cost, const std::function<void(const Index&)>& body);
+  static bool repeats(const graph::Extent& size, int cost);
 
  private:
   struct Wish {
@@ -179,6 +182,7 @@ class Tensors {
   std::vector<Wish> wishes_;
   std::unordered_map<graph::Ref, Location> located_;
   std::map<std::pair<graph::Ref, int>, Location> located_parts_;
+  std::map<std::tuple<graph::Ref, std::string, bool, bool>, Location> arranged_;
   std::vector<std::pair<graph::Ref, BufferId>> captured_;
   std::unordered_map<graph::Ref, std::vector<std::pair<Value, Value>>>
       offsets_;  // of a view: value, in range
