@@ -1,6 +1,7 @@
 // The reference evaluator: what every node means, in double precision, without LLVM.
 #include "compiler/graph/evaluate.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -53,9 +54,20 @@ class Evaluator {
   PerSample compute(const Node& node) const {
     if (node.is(Kind::batch_sum)) return {{sum_over_samples(node)}};
     PerSample result;
-    const size_t count = node.base == Base::sample ? samples_.size() : 1;
+    const size_t count = node.base == Base::sample || follows_lengths(node) ? samples_.size() : 1;
     for (size_t sample = 0; sample < count; ++sample) result.push_back(compute(node, sample));
     return result;
+  }
+
+  // A value that all samples share, but for how much of it each one's own lengths reach.
+  bool follows_lengths(const Node& node) const {
+    const auto other = [&](const Environment& sample) { return sample.lengths != samples_[0].lengths; };
+    if (std::none_of(samples_.begin(), samples_.end(), other)) return false;
+    if (node.is(Kind::data) || node.is(Kind::parameter)) return false;
+    const auto& shape = node.type.shape;
+    if (std::any_of(shape.begin(), shape.end(), [](const Extent& e) { return !e.is_constant(); })) return true;
+    return std::any_of(node.operands.begin(), node.operands.end(),
+                       [&](Ref operand) { return values_.at(operand).size() > 1; });
   }
 
   std::vector<Tensor> compute(const Node& node, size_t sample) const {
