@@ -16,7 +16,8 @@ namespace {
 constexpr std::array derivatives = {"grad", "jacobian", "div", "jvp", "vjp"};
 constexpr std::array reducers = {"sum", "mean", "prod", "max", "min"};
 // Functions of the language that this version refuses.
-constexpr std::array later = {"linsolve", "logabsdet", "observed", "conv", "conv_transpose", "avg_pool", "max_pool"};
+constexpr std::array later = {"linsolve",       "logabsdet", "observed", "conv",
+                              "conv_transpose", "avg_pool",  "max_pool"};
 
 template <class List>
 bool contains(const List& list, std::string_view name) {
@@ -33,7 +34,8 @@ std::string argument_count(int least, int most) {
 
 Builtins::Builtins(Elaborator& elaborator, std::string name, CallSite& site)
     : e(elaborator), g(elaborator.g_), name_(std::move(name)), site_(site) {
-  for (const Actual& actual : site_.arguments) (actual.name.empty() ? positional_ : named_).push_back(&actual);
+  for (const Actual& actual : site_.arguments)
+    (actual.name.empty() ? positional_ : named_).push_back(&actual);
 }
 
 const Builtins::Row* Builtins::find(std::string_view name) {
@@ -83,18 +85,13 @@ Value Builtins::run_op() {
 }
 
 Tensor Builtins::number(size_t i) {
-  return e.arithmetic_operand(e.as_tensor(positional_[i]->value, at(i)), at(i), "the argument of '" + name_ + "'");
+  return e.arithmetic_operand(e.as_tensor(positional_[i]->value, at(i)), at(i),
+                              "the argument of '" + name_ + "'");
 }
 
 Tensor Builtins::real(size_t i) { return e.real(number(i)); }
 
-Extent Builtins::extent(size_t i) {
-  Tensor x = e.as_tensor(positional_[i]->value, at(i));
-  if (x.element() != Element::integer || x.rank() != 0 || !x.affine || !x.affine->fixed()) {
-    fail(Id::not_a_dimension, at(i), x.type().text());
-  }
-  return x.affine->offset;
-}
+Extent Builtins::extent(size_t i) { return e.dimension(tensor(i), at(i)); }
 
 bool Builtins::has(std::string_view name) const {
   return std::any_of(named_.begin(), named_.end(), [&](const Actual* a) { return a->name == name; });
@@ -206,6 +203,8 @@ void Builtins::refuse_pair(Id id, const Tensor& a, size_t i, const Tensor& b, si
   throw Abandon{};
 }
 
+bool Elaborator::is_derivative(const std::string& name) const { return contains(derivatives, name); }
+
 bool Elaborator::is_builtin(const std::string& name) const {
   if (contains(derivatives, name) || contains(later, name) || name == "average" || name == "int") return true;
   if (Builtins::find(name)) return true;
@@ -228,25 +227,23 @@ const std::vector<std::string>& Elaborator::builtin_names() const {
   return names;
 }
 
-Value Elaborator::call_builtin(const std::string& name, const syntax::Call* call, CallSite& site, Scope& scope) {
+Value Elaborator::call_builtin(const std::string& name, const syntax::Call& call, CallSite& site,
+                               Scope& scope) {
   count_work(site.span);
   if (contains(later, name)) unsupported("'" + name + "'", site.callee);
   if (contains(derivatives, name)) {
-    if (!call) fail(Id::derivative_as_argument, site.callee, name);
-    return derivative(name, *call, site.span, scope);
+    return derivative(name, call, site.span, scope);
   }
-  if (call) {
-    const bool loops = std::any_of(call->arguments.begin(), call->arguments.end(),
-                                   [](const syntax::Argument& a) { return a.comprehension.has_value(); });
-    if (loops && contains(reducers, name)) {
-      if (call->arguments.size() != 1 || call->arguments[0].name) fail(Id::comprehension_argument, site.span);
-      return {reduction(name, *call->arguments[0].value, *call->arguments[0].comprehension, site.span, scope)};
-    }
-    Restored<bool> metric(in_metric_, in_metric_ && name != "average");
-    const bool outside = name == "average" && !metric.old;
-    if (outside) fail(Id::average_outside_metric, site.callee);
-    site.arguments = actuals(call->arguments, scope);
+  const bool loops = std::any_of(call.arguments.begin(), call.arguments.end(),
+                                 [](const syntax::Argument& a) { return a.comprehension.has_value(); });
+  if (loops && contains(reducers, name)) {
+    if (call.arguments.size() != 1 || call.arguments[0].name) fail(Id::comprehension_argument, site.span);
+    return {reduction(name, *call.arguments[0].value, *call.arguments[0].comprehension, site.span, scope)};
   }
+  Restored<bool> metric(in_metric_, in_metric_ && name != "average");
+  const bool outside = name == "average" && !metric.old;
+  if (outside) fail(Id::average_outside_metric, site.callee);
+  site.arguments = actuals(call.arguments, scope);
   Builtins builtins(*this, name, site);
   if (name == "int") {
     if (builtins.count() != 1) fail(Id::argument_count, site.span, name, "1 argument", builtins.count());

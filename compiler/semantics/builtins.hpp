@@ -22,7 +22,7 @@ class Builtins {
     int least, most;            // positional arguments
     std::string_view keywords;  // names that it accepts, separated by blanks
     Build build;
-    std::string_view call;      // how it is called, for messages
+    std::string_view call;  // how it is called, for messages
   };
   static std::span<const Row> reductions();    // builtins_reductions.cpp
   static std::span<const Row> arrangements();  // builtins_arrangements.cpp
@@ -38,15 +38,15 @@ class Builtins {
   Span at(size_t i) const { return positional_[i]->span; }
   const Actual& actual(size_t i) const { return *positional_[i]; }
   Tensor tensor(size_t i) { return e.as_tensor(positional_[i]->value, at(i)); }
-  Tensor number(size_t i);          // an argument that is a number or an array of numbers
-  Tensor real(size_t i);            // the same as reals
-  Extent extent(size_t i);          // a dimension
+  Tensor number(size_t i);  // an argument that is a number or an array of numbers
+  Tensor real(size_t i);    // the same as reals
+  Extent extent(size_t i);  // a dimension
   Tensor keyword(std::string_view name);
   bool has(std::string_view name) const;
   // Own axes that `axis =` names, ascending; `all` or the last one when it is not given.
   std::vector<int> axes(const Tensor& x, bool all);
   int axis_index(const Value& value, Span at, int rank);
-  Value done(const Tensor& x);      // after a check of its size
+  Value done(const Tensor& x);  // after a check of its size
   Tensor map(std::string_view op, std::vector<Tensor> operands);
   const std::string& name() const { return name_; }
 
@@ -55,7 +55,8 @@ class Builtins {
 
   // Elaborator's tools, for rows.
   Tensor sum(const Tensor& x, const std::vector<int>& own) { return e.sum(x, own); }
-  Tensor contract(const std::vector<std::string>& labels, const std::string& result, const std::vector<Tensor>& x) {
+  Tensor contract(const std::vector<std::string>& labels, const std::string& result,
+                  const std::vector<Tensor>& x) {
     return e.contract(labels, result, x);
   }
   Tensor reshape(const Tensor& x, std::vector<Extent> shape) { return e.reshape(x, std::move(shape)); }
@@ -71,7 +72,8 @@ class Builtins {
     return {e.fit(x, x.loops, shape), x.loops, std::nullopt};
   }
   Tensor reduce(const Tensor& x, graph::Reduction how, std::vector<int> own);
-  Tensor keep_axes(const Tensor& reduced, const Tensor& x, const std::vector<int>& own);  // reduced axes as extent 1
+  Tensor keep_axes(const Tensor& reduced, const Tensor& x,
+                   const std::vector<int>& own);  // reduced axes as extent 1
   Tensor joined(const std::vector<Tensor>& parts);
   Tensor product(const Tensor& a, const Tensor& b);
   Tensor stop(const Tensor& x);

@@ -37,10 +37,12 @@ Value build_reshape(Builtins& b) {
   }
   const Extent total = product_of(x.shape());
   if (inferred >= 0) {
-    if (known.is_constant() && known.value() > 0) shape[static_cast<size_t>(inferred)] = floor_divide(total, known.value());
+    if (known.is_constant() && known.value() > 0)
+      shape[static_cast<size_t>(inferred)] = floor_divide(total, known.value());
     known = known * shape[static_cast<size_t>(inferred)];
   }
-  if (known != total) b.fail(Id::reshape_size, b.span(), x.type().text(), total.text(), Type{shape, x.element()}.text());
+  if (known != total)
+    b.fail(Id::reshape_size, b.span(), x.type().text(), total.text(), Type{shape, x.element()}.text());
   return b.done(b.reshape(x, shape));
 }
 
@@ -113,7 +115,8 @@ Value build_reverse(Builtins& b) {
   std::vector<AxisMap> axes;
   for (int a = 0; a < x.rank(); ++a) {
     const bool turn = std::find(reversed.begin(), reversed.end(), a) != reversed.end();
-    axes.push_back({turn ? x.shape()[static_cast<size_t>(a)] - Extent(1) : Extent(0), {{a, turn ? -1 : 1}}, 0});
+    axes.push_back(
+        {turn ? x.shape()[static_cast<size_t>(a)] - Extent(1) : Extent(0), {{a, turn ? -1 : 1}}, 0});
   }
   return {b.view(x, axes, x.shape())};
 }
@@ -198,7 +201,8 @@ Value build_einsum(Builtins& b) {
   if (!arrow) b.fail(Id::einsum_labels, b.at(0), "there is no '->'");
   if (labels.size() != b.count() - 1) {
     b.fail(Id::einsum_labels, b.at(0),
-           std::to_string(labels.size()) + " operands are labelled, " + std::to_string(b.count() - 1) + " are given");
+           std::to_string(labels.size()) + " operands are labelled, " + std::to_string(b.count() - 1) +
+               " are given");
   }
   if (labels.size() > 2) b.unsupported("'einsum' of more than two operands");
   std::vector<Tensor> operands;
@@ -211,15 +215,17 @@ Value build_einsum(Builtins& b) {
     for (size_t a = 0; a < labels[i].size(); ++a) {
       auto [place, added] = extents.emplace(labels[i][a], std::pair{x.shape()[a], i + 1});
       if (!added && place->second.first != x.shape()[a]) {
-        b.fail(Id::einsum_labels, b.at(i + 1), std::string("'") + labels[i][a] + "' is " + place->second.first.text() +
-                                                   " and " + x.shape()[a].text());
+        b.fail(Id::einsum_labels, b.at(i + 1),
+               std::string("'") + labels[i][a] + "' is " + place->second.first.text() + " and " +
+                   x.shape()[a].text());
       }
     }
     operands.push_back(x);
   }
   for (size_t k = 0; k < result.size(); ++k) {
     if (!extents.contains(result[k]) || result.find(result[k], k + 1) != std::string::npos) {
-      b.fail(Id::einsum_labels, b.at(0), std::string("'") + result[k] + "' of the result must stand once there and in an operand");
+      b.fail(Id::einsum_labels, b.at(0),
+             std::string("'") + result[k] + "' of the result must stand once there and in an operand");
     }
   }
   return b.done(b.contract(labels, result, operands));

@@ -59,11 +59,12 @@ Value build_dot(Builtins& b) {
   return {b.contract({labels, labels}, "", {x, y})};
 }
 
-// The largest element as a constant of the differentiation, 0 where it is infinite: exp(x - shift) cannot overflow, and
-// the result does not depend on it.
+// The largest element as a constant of the differentiation, 0 where it is infinite: exp(x - shift) cannot
+// overflow, and the result does not depend on it.
 Tensor shift(Builtins& b, const Tensor& x, const std::vector<int>& axes) {
   Tensor largest = b.stop(b.reduce(x, Reduction::max, axes));
-  Tensor finite = b.map("less", {b.map("abs", {largest}), b.constant(std::numeric_limits<double>::infinity())});
+  Tensor finite =
+      b.map("less", {b.map("abs", {largest}), b.constant(std::numeric_limits<double>::infinity())});
   return b.map("where", {finite, largest, b.constant(0)});
 }
 

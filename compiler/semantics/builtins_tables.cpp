@@ -42,8 +42,10 @@ Value build_interp(Builtins& b) {
   Tensor t0 = pick(b, ts, k), t1 = pick(b, ts, next);
   Tensor inside = b.map("div", {b.map("sub", {t, t0}), b.map("sub", {t1, t0})});
   // Outside, and where two times agree, a value is held; elsewhere the slope counts, at the last time too.
-  Tensor before = b.map("less", {t, t0}), after = b.map("greater", {t, t1}), flat = b.map("less_equal", {t1, t0});
-  Tensor share = b.map("where", {before, b.constant(0), b.map("where", {b.map("or", {after, flat}), b.constant(1), inside})});
+  Tensor before = b.map("less", {t, t0}), after = b.map("greater", {t, t1}),
+         flat = b.map("less_equal", {t1, t0});
+  Tensor share = b.map(
+      "where", {before, b.constant(0), b.map("where", {b.map("or", {after, flat}), b.constant(1), inside})});
   Tensor from = pick(b, xs, k), to = pick(b, xs, next);
   return {b.map("add", {from, b.map("mul", {share, b.map("sub", {to, from})})})};
 }

@@ -45,23 +45,20 @@ Value Elaborator::call(const syntax::Call& call, Span span, Scope& scope) {
   if (auto* name = std::get_if<syntax::NameRef>(&call.callee->node); name && name->primes == 0) {
     site.name = name->text;
     // A real that is called is a product that lacks its sign; the parts of a name are functions.
-    if (!find(scope, name->text) && is_builtin(name->text)) return call_builtin(name->text, &call, site, scope);
+    if (!find(scope, name->text) && is_builtin(name->text))
+      return call_builtin(name->text, call, site, scope);
     if (!find(scope, name->text) && special_name(name->text).as<Failed>()) {
       unknown("function", name->text, call.callee->span, visible_names(scope));
     }
   }
   Value callee = evaluate(*call.callee, scope);
-  if (auto* field = callee.as<std::shared_ptr<FieldInstance>>()) return field_call(**field, call, span, scope);
-  if (auto* builtin = callee.as<Builtin>()) return call_builtin(builtin->name, &call, site, scope);
+  if (auto* field = callee.as<std::shared_ptr<FieldInstance>>())
+    return field_call(**field, call, span, scope);
+  if (auto* builtin = callee.as<Builtin>()) return call_builtin(builtin->name, call, site, scope);
   if (site.name.empty()) site.name = "this";
   site.arguments = actuals(call.arguments, scope);
-  return call_value(callee, site, scope);
-}
-
-Value Elaborator::call_value(const Value& callee, CallSite& site, Scope& scope) {
   if (auto* function = callee.as<Function>()) return apply_function(*function, site);
   if (auto* layer = callee.as<std::shared_ptr<LayerInstance>>()) return apply_layer(**layer, site);
-  if (auto* builtin = callee.as<Builtin>()) return call_builtin(builtin->name, nullptr, site, scope);
   if (callee.as<LayerTemplate>()) fail(Id::layer_needs_instance, site.callee, site.name);
   if (callee.as<Failed>()) throw Abandon{};
   fail(Id::not_callable, site.callee, describe(callee));
@@ -73,12 +70,12 @@ Value Elaborator::apply_function(const Function& function, CallSite& site) {
   int& nested = active_[function.decl];
   Restored<int> count(nested, nested + 1);
   if (nested > most_nested) {
-    diagnostics_.report(Id::recursion, site.callee, name).note(function.decl->name.span, "it is defined here");
+    diagnostics_.report(Id::recursion, site.callee, name)
+        .note(function.decl->name.span, "it is defined here");
     throw Abandon{};
   }
   ScopePtr inner = bind_formals(function.decl->formals, function.decl->shape_variables, function.scope, site,
                                 "'" + name + "'");
-  Restored<std::vector<Tensor>> guards(guards_);
   return body(function.decl->body, inner);
 }
 
@@ -114,7 +111,8 @@ ScopePtr Elaborator::bind_formals(const std::vector<syntax::Formal>& formals,
     size_t position = next;
     if (actual.name.empty()) {
       if (next >= formals.size()) {
-        fail(Id::too_many_arguments, actual.span, what, plural(formals.size(), "argument"), site.arguments.size());
+        fail(Id::too_many_arguments, actual.span, what, plural(formals.size(), "argument"),
+             site.arguments.size());
       }
       ++next;
     } else {
@@ -167,6 +165,9 @@ Value Elaborator::formal_value(const syntax::Formal& formal, const Actual& actua
     case FormalKind::function:
     case FormalKind::layer:
       if (!callable) refuse("a function or a layer");
+      if (auto* builtin = actual.value.as<Builtin>(); builtin && is_derivative(builtin->name)) {
+        fail(Id::derivative_as_argument, actual.span, builtin->name);
+      }
       return actual.value;
     case FormalKind::dim: {
       const Tensor* x = actual.value.as<Tensor>();
@@ -176,7 +177,8 @@ Value Elaborator::formal_value(const syntax::Formal& formal, const Actual& actua
     case FormalKind::dims: {
       if (actual.value.as<DimList>()) return actual.value;
       const Tensor* x = actual.value.as<Tensor>();
-      if (!x || x->rank() != 1 || x->element() != graph::Element::integer || !x->ref->is(graph::Kind::constant)) {
+      if (!x || x->rank() != 1 || x->element() != graph::Element::integer ||
+          !x->ref->is(graph::Kind::constant)) {
         refuse("a list of dimensions");
       }
       const auto& values = x->ref->as<graph::Constant>().values;
@@ -186,7 +188,8 @@ Value Elaborator::formal_value(const syntax::Formal& formal, const Actual& actua
       }
       return {list};
     }
-    case FormalKind::value: break;
+    case FormalKind::value:
+      break;
   }
   if (!formal.type) {
     const Tensor* x = actual.value.as<Tensor>();

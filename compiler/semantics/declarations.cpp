@@ -17,7 +17,8 @@ constexpr int most_nested_instances = 40;
 
 }  // namespace
 
-void Elaborator::define(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make) {
+void Elaborator::define(const ScopePtr& scope, const std::string& name, Span span,
+                        std::function<Value()> make) {
   const bool fresh = !scope->names.contains(name);
   add_binding(scope, name, span, std::move(make));
   if (fresh) guarded([&] { force(scope->names.at(name), name, span); });
@@ -40,7 +41,8 @@ void Elaborator::require_sizes(const Type& type, const syntax::TypeExpr& written
     if (type.shape[a].is_constant()) continue;
     const std::string atom = type.shape[a].atoms().front();
     diagnostics_.report(Id::dim_needs_value, written.shape[a]->span, atom, what)
-        .note(written.shape[a]->span, "give it a value: 'dim " + atom + " = …', or -D " + atom + "=… on the command line");
+        .note(written.shape[a]->span,
+              "give it a value: 'dim " + atom + " = …', or -D " + atom + "=… on the command line");
     throw Abandon{};
   }
 }
@@ -72,7 +74,8 @@ Value Elaborator::const_value(const syntax::ConstDecl& decl, Scope& scope, Span 
   if (decl.type) type = type_of(*decl.type, scope);
   std::optional<double> given;
   if (auto found = options_.consts.find(name); found != options_.consts.end()) given = found->second;
-  if (auto found = options_.dims.find(name); found != options_.dims.end()) given = static_cast<double>(found->second);
+  if (auto found = options_.dims.find(name); found != options_.dims.end())
+    given = static_cast<double>(found->second);
   std::optional<Tensor> value;
   if (given) {
     defined_.insert(name);
@@ -88,8 +91,15 @@ Value Elaborator::const_value(const syntax::ConstDecl& decl, Scope& scope, Span 
     return {tensor_of(g_.data(name, *type, true))};
   }
   const Span from = decl.value ? decl.value->span : decl.name.span;
-  if (!value->ref->free.empty() || value->ref->base == graph::Base::sample) {
-    fail(Id::not_constant_value, from, "the const '" + name + "'");
+  for (Ref node : everything({value->ref})) {
+    // A const may be made of consts that are read from the data, and of nothing else that a run gives.
+    const bool given_by_run = node->is(Kind::parameter) || node->is(Kind::setting) ||
+                              node->is(Kind::random) || node->is(Kind::variable);
+    const bool datum = node->is(Kind::data) &&
+                       std::none_of(const_data_.begin(), const_data_.end(), [&](const DataDecl& constant) {
+                         return constant.name == node->as<graph::Leaf>().name;
+                       });
+    if (given_by_run || datum) fail(Id::not_constant_value, from, "the const '" + name + "'");
   }
   if (!type) return {*value};
   return {tensor_of(initial_value(*value, *type, from, name, decl.type->span))};
@@ -137,8 +147,8 @@ void Elaborator::check_inside(const syntax::ParamDecl& decl, const ParameterDecl
   for (double x : initial.value->as<graph::Constant>().values) {
     if (x > parameter.interval->lo && x < parameter.interval->hi) continue;
     diagnostics_
-        .report(Id::value_outside_interval, decl.value ? decl.value->span : decl.name.span, x, parameter.interval->lo,
-                parameter.interval->hi)
+        .report(Id::value_outside_interval, decl.value ? decl.value->span : decl.name.span, x,
+                parameter.interval->lo, parameter.interval->hi)
         .note(decl.type.span, "the interval is open");
     throw Abandon{};
   }
@@ -190,8 +200,10 @@ Initializer Elaborator::initializer(const syntax::ParamDecl& decl, const Type& t
     result.a = constant_real(*call->arguments[0].value, scope, "an initializer's argument");
     result.b = constant_real(*call->arguments[1].value, scope, "an initializer's argument");
     const Span second = call->arguments[1].value->span;
-    if (result.kind == Kind::normal && !(result.b >= 0)) fail(Id::must_be_positive, second, "the standard deviation", result.b);
-    if (result.kind == Kind::uniform && !(result.a <= result.b)) fail(Id::interval_empty, written.span, result.a, result.b);
+    if (result.kind == Kind::normal && !(result.b >= 0))
+      fail(Id::must_be_positive, second, "the standard deviation", result.b);
+    if (result.kind == Kind::uniform && !(result.a <= result.b))
+      fail(Id::interval_empty, written.span, result.a, result.b);
   }
   if ((result.kind != Kind::normal && result.kind != Kind::uniform) && type.rank() < 2) {
     fail(Id::initializer_rank, written.span, found->name, type.text());
@@ -209,7 +221,8 @@ double Elaborator::default_start(const syntax::ParamDecl& decl, Scope& scope) {
 }
 
 Value Elaborator::instance(const syntax::Instance& decl, const ScopePtr& scope, Span span) {
-  const std::string &name = decl.name.text, path = scope->path + name, source_path = scope->source_path + name;
+  const std::string &name = decl.name.text, path = scope->path + name,
+                    source_path = scope->source_path + name;
   if (!decl.index) return instantiate(decl, path + ".", source_path + ".", scope);
   if (!decl.iteration || decl.iteration->first.text != decl.index->text) {
     fail(Id::instance_index, decl.index->span, decl.index->text);
@@ -218,7 +231,8 @@ Value Elaborator::instance(const syntax::Instance& decl, const ScopePtr& scope, 
   auto [lo, hi] = range(decl.iteration->second, *scope);
   const Extent length = hi - lo;
   if (!length.is_constant() || !lo.is_constant()) {
-    fail(Id::not_a_constant, span, "the number of instances", "a constant integer", "the length " + length.text());
+    fail(Id::not_a_constant, span, "the number of instances", "a constant integer",
+         "the length " + length.text());
   }
   Value::ArrayValue array;
   for (int64_t k = 0; k < length.value(); ++k) {
@@ -233,8 +247,8 @@ Value Elaborator::instance(const syntax::Instance& decl, const ScopePtr& scope, 
   return {array};
 }
 
-Value Elaborator::instantiate(const syntax::Instance& decl, const std::string& path, const std::string& source_path,
-                              const ScopePtr& scope) {
+Value Elaborator::instantiate(const syntax::Instance& decl, const std::string& path,
+                              const std::string& source_path, const ScopePtr& scope) {
   const Expr& written = *decl.value;
   auto* call = std::get_if<syntax::Call>(&written.node);
   Value value = evaluate(call ? *call->callee : written, *scope);
@@ -249,7 +263,9 @@ Value Elaborator::instantiate(const syntax::Instance& decl, const std::string& p
     if ((layer && !decl.field) || (field && decl.field)) {
       const void* made = layer ? static_cast<const void*>(layer->decl) : field->decl;
       Restored<int> count(active_[made], active_[made] + 1);
-      if (active_[made] > most_nested_instances) fail(Id::recursion, site.callee, site.name);
+      if (active_[made] > most_nested_instances) {
+        fail(Id::recursion, site.callee, layer ? layer->decl->name.text : field->decl->name.text);
+      }
       site.arguments = actuals(call->arguments, *scope);
       if (layer) return {make_layer(*layer, path, source_path, site)};
       return {make_field(*field->decl, field->scope, path, source_path, &site)};
@@ -267,7 +283,8 @@ std::shared_ptr<LayerInstance> Elaborator::make_layer(const LayerTemplate& layer
   auto instance = std::make_shared<LayerInstance>();
   instance->decl = layer.decl;
   instance->path = path;
-  instance->scope = bind_formals(layer.decl->formals, {}, layer.scope, site, "the layer '" + layer.decl->name.text + "'");
+  instance->scope =
+      bind_formals(layer.decl->formals, {}, layer.scope, site, "the layer '" + layer.decl->name.text + "'");
   instance->scope->path = path;
   instance->scope->source_path = source_path;
   const syntax::Apply* apply = nullptr;
@@ -278,7 +295,8 @@ std::shared_ptr<LayerInstance> Elaborator::make_layer(const LayerTemplate& layer
       auto* found = std::get_if<syntax::Apply>(&member->node);
       if (!found) fail(Id::misplaced, member->span, "a layer");
       if (apply) {
-        diagnostics_.report(Id::defined_twice, found->span, "apply").note(apply_span, "it is defined here first");
+        diagnostics_.report(Id::defined_twice, found->span, "apply")
+            .note(apply_span, "it is defined here first");
       }
       apply = found;
       apply_span = found->span;

@@ -25,12 +25,14 @@ Value Elaborator::derivative(const std::string& name, const syntax::Call& call, 
   const Expr& what = *call.arguments[0].value;
   const Expr& by = *call.arguments[1].value;
   Tensor e = real(arithmetic_operand(tensor(what, scope), what.span, "the argument of '" + name + "'"));
-  const bool named = std::holds_alternative<syntax::NameRef>(by.node) || std::holds_alternative<syntax::Member>(by.node);
+  const bool named =
+      std::holds_alternative<syntax::NameRef>(by.node) || std::holds_alternative<syntax::Member>(by.node);
   Tensor x = tensor(by, scope);
   if (!named) fail(Id::derivative_by, by.span, name);
   if (x.element() != graph::Element::real) fail(Id::derivative_by_type, by.span, name, x.type().text());
   const Kind kind = x.ref->kind;
-  if (kind != Kind::variable && kind != Kind::parameter && kind != Kind::data) fail(Id::derivative_by, by.span, name);
+  if (kind != Kind::variable && kind != Kind::parameter && kind != Kind::data)
+    fail(Id::derivative_by, by.span, name);
   if (name == "grad" && e.rank() != 0) fail(Id::grad_of_array, what.span, e.type().text());
   if (name == "div" && e.shape() != x.shape()) {
     diagnostics_.report(Id::shapes_differ, span, "div", e.type().text(), x.type().text())
@@ -53,7 +55,8 @@ Value Elaborator::derivative(const std::string& name, const syntax::Call& call, 
   // What e was made of shows, but for x itself.
   std::vector<Ref*> roots{&e.ref};
   resolve(0, roots, x.ref);
-  // A parameter is one for all samples, and its cotangent would be summed over them; this derivative is one sample's.
+  // A parameter is one for all samples, and its cotangent would be summed over them; this derivative is one
+  // sample's.
   Ref by_ref = x.ref;
   if (by_ref->base != Base::sample) {
     by_ref = g_.variables({x.ref->type}, Base::sample)[0];

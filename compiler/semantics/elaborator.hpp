@@ -1,7 +1,7 @@
 // The work of this layer: walks the AST and builds the graph. Split over the .cpp files named at each group.
 //
-// A mistake is reported where it is found and then thrown as Abandon to the enclosing statement, whose names count as
-// failed from then on: what reads them is abandoned without a second message.
+// A mistake is reported where it is found and then thrown as Abandon to the enclosing statement, whose names
+// count as failed from then on: what reads them is abandoned without a second message.
 #pragma once
 
 #include <deque>
@@ -54,8 +54,8 @@ struct MethodUse {
   const graph::Tableau* tableau = nullptr;
   std::string name;
   graph::StepRule rule = graph::StepRule::adaptive;
-  std::vector<Ref> controls;           // of Control::count; the adjoint's are filled in by solve
-  std::vector<std::string> norm;       // states that the norm is restricted to; empty: all
+  std::vector<Ref> controls;      // of Control::count; the adjoint's are filled in by solve
+  std::vector<std::string> norm;  // states that the norm is restricted to; empty: all
   Span norm_span;
 };
 
@@ -71,7 +71,8 @@ class Elaborator {
   Elaborator(Module& module, const Options& options, const Reader& reader, source::Files& files,
              source::Diagnostics& diagnostics);
   void run(const syntax::File& file);
-  // A model of a field alone: its states and inputs are the data (what has a default and is not given keeps it).
+  // A model of a field alone: its states and inputs are the data (what has a default and is not given keeps
+  // it).
   Model field_model(const Field& field, const std::set<std::string>& given);
 
  private:
@@ -104,7 +105,9 @@ class Elaborator {
     diagnostics_.report(id, span, std::forward<A>(arguments)...);
     throw Abandon{};
   }
-  [[noreturn]] void unsupported(const std::string& what, Span span) { fail(Id::not_supported_yet, span, what); }
+  [[noreturn]] void unsupported(const std::string& what, Span span) {
+    fail(Id::not_supported_yet, span, what);
+  }
   void count_work(Span span);
 
   // ---- shapes.cpp: loops, broadcasting, integers
@@ -122,14 +125,16 @@ class Elaborator {
   Tensor integer(const Extent& value);
   Tensor from_affine(const Affine& affine);
   Ref affine_ref(const Affine& affine);
-  Tensor elementwise(std::string_view op, std::vector<Tensor> operands, const std::vector<Span>& spans, Span at,
-                     const std::string& what);
+  Ref length(const Extent& extent);
+  Tensor elementwise(std::string_view op, std::vector<Tensor> operands, const std::vector<Span>& spans,
+                     Span at, const std::string& what);
   Tensor real(const Tensor& x);
   Tensor arithmetic_operand(const Tensor& x, Span span, const std::string& what);
   std::optional<Affine> combine(std::string_view op, const Tensor& a, const Tensor& b);
   Tensor sum(const Tensor& x, const std::vector<int>& own_axes);
   // Products and sums by labels over own axes; loops' labels are added.
-  Tensor contract(const std::vector<std::string>& labels, const std::string& result, const std::vector<Tensor>& operands);
+  Tensor contract(const std::vector<std::string>& labels, const std::string& result,
+                  const std::vector<Tensor>& operands);
   Tensor reshape(const Tensor& x, std::vector<Extent> shape);
   // The own axes of x rearranged by an index map: for each own axis of x its map over the axes of `shape`.
   Tensor view(const Tensor& x, std::vector<graph::AxisMap> axes, std::vector<Extent> shape);
@@ -141,6 +146,7 @@ class Elaborator {
   Tensor scalar(const Expr& expr, Scope& scope, const std::string& what);
   Tensor condition(const Expr& expr, Scope& scope);
   Extent dimension(const Expr& expr, Scope& scope);
+  Extent dimension(const Tensor& x, Span span);
   int64_t constant_integer(const Expr& expr, Scope& scope, const std::string& what);
   double constant_real(const Expr& expr, Scope& scope, const std::string& what);
   std::string describe(const Value& value);
@@ -149,7 +155,8 @@ class Elaborator {
   Value member(const syntax::Member& member, Span span, Scope& scope);
   Value unary(const syntax::UnaryOp& op, Span span, Scope& scope);
   Value binary(const syntax::BinaryOp& op, Span span, Scope& scope);
-  Tensor binary_values(syntax::Binary op, const Tensor& a, Span a_span, const Tensor& b, Span b_span, Span at);
+  Tensor binary_values(syntax::Binary op, const Tensor& a, Span a_span, const Tensor& b, Span b_span,
+                       Span at);
   Tensor power(const Tensor& base, Span base_span, const Tensor& exponent, Span exponent_span, Span at);
   Tensor product(const Tensor& a, Span a_span, const Tensor& b, Span b_span, Span at);
   Tensor integer_power(const Tensor& base, int64_t exponent);
@@ -160,7 +167,8 @@ class Elaborator {
 
   // ---- indexing.cpp
   Value index(const syntax::Index& index, Span span, Scope& scope);
-  Tensor index_tensor(const Tensor& x, Span x_span, const std::vector<syntax::IndexItem>& items, Span span, Scope& scope);
+  Tensor index_tensor(const Tensor& x, Span x_span, const std::vector<syntax::IndexItem>& items, Span span,
+                      Scope& scope);
   Tensor gather(const Tensor& x, const std::vector<std::optional<Tensor>>& indices, Span span);
 
   // ---- loops.cpp
@@ -185,13 +193,13 @@ class Elaborator {
 
   // ---- calls.cpp
   Value call(const syntax::Call& call, Span span, Scope& scope);
-  Value call_value(const Value& callee, CallSite& site, Scope& scope);
   Value apply_function(const Function& function, CallSite& site);
   Value apply_layer(const LayerInstance& layer, CallSite& site);
-  ScopePtr bind_formals(const std::vector<syntax::Formal>& formals, const std::vector<syntax::Name>& shape_variables,
-                        const ScopePtr& outer, CallSite& site, const std::string& what);
-  Value formal_value(const syntax::Formal& formal, const Actual& actual, const std::vector<syntax::Name>& shape_variables,
-                     Scope& scope);
+  ScopePtr bind_formals(const std::vector<syntax::Formal>& formals,
+                        const std::vector<syntax::Name>& shape_variables, const ScopePtr& outer,
+                        CallSite& site, const std::string& what);
+  Value formal_value(const syntax::Formal& formal, const Actual& actual,
+                     const std::vector<syntax::Name>& shape_variables, Scope& scope);
   void match_shape(const syntax::Formal& formal, const Tensor& x, Span span,
                    const std::vector<syntax::Name>& shape_variables, Scope& scope);
   Value body(const syntax::Body& body, const ScopePtr& scope);
@@ -200,8 +208,9 @@ class Elaborator {
 
   // ---- builtins.cpp and builtins_*.cpp
   bool is_builtin(const std::string& name) const;
+  bool is_derivative(const std::string& name) const;
   const std::vector<std::string>& builtin_names() const;
-  Value call_builtin(const std::string& name, const syntax::Call* call, CallSite& site, Scope& scope);
+  Value call_builtin(const std::string& name, const syntax::Call& call, CallSite& site, Scope& scope);
   Value derivative(const std::string& name, const syntax::Call& call, Span span, Scope& scope);
 
   // ---- declarations.cpp
@@ -209,7 +218,8 @@ class Elaborator {
   void define(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make);
   Type type_of(const syntax::TypeExpr& type, Scope& scope);
   void require_sizes(const Type& type, const syntax::TypeExpr& written, const std::string& what);
-  Ref initial_value(const Tensor& value, const Type& type, Span span, const std::string& name, Span type_span);
+  Ref initial_value(const Tensor& value, const Type& type, Span span, const std::string& name,
+                    Span type_span);
   void check_inside(const syntax::ParamDecl& decl, const ParameterDecl& parameter);
   double default_start(const syntax::ParamDecl& decl, Scope& scope);
   Value dim_value(const syntax::DimDecl& decl, Scope& scope);
@@ -225,14 +235,17 @@ class Elaborator {
   void guarded(const std::function<void()>& statement);
 
   // ---- field.cpp
-  std::shared_ptr<FieldInstance> make_field(const syntax::FieldDecl& decl, const ScopePtr& outer, const std::string& path,
-                                            const std::string& source_path, CallSite* arguments);
+  std::shared_ptr<FieldInstance> make_field(const syntax::FieldDecl& decl, const ScopePtr& outer,
+                                            const std::string& path, const std::string& source_path,
+                                            CallSite* arguments);
   void check_field(FieldInstance& field);
-  FieldInstance::Member variable(const syntax::VarDecl& decl, Scope& scope, const std::string& what, bool sized);
+  FieldInstance::Member variable(const syntax::VarDecl& decl, Scope& scope, const std::string& what,
+                                 bool sized);
   void lazy_let(const syntax::Let& let, const ScopePtr& scope, Span span);
   // Derivative of each state, given t (if it is), states and inputs in order.
-  std::vector<Tensor> right_hand_side(const FieldInstance& field, const Tensor* time, const std::vector<Tensor>& states,
-                                      const std::vector<Tensor>& inputs, Span use);
+  std::vector<Tensor> right_hand_side(const FieldInstance& field, const Tensor* time,
+                                      const std::vector<Tensor>& states, const std::vector<Tensor>& inputs,
+                                      Span use);
   FieldInstance& field_of(const Expr& callee, Scope& scope);
   struct Binds {
     std::vector<Tensor> states, inputs;
@@ -252,6 +265,7 @@ class Elaborator {
   bool reads(const std::vector<Ref>& roots, Ref variable) const;
 
   // ---- model.cpp, train.cpp
+  std::set<std::string> lengths_of_shared_data(const syntax::ModelDecl& decl) const;
   void model(const syntax::ModelDecl& decl, Span span, const ScopePtr& outer);
   Value data(const syntax::DataDecl& decl, Model& model, Scope& scope, Span span);
   Value sample(const syntax::SampleDecl& decl, Model& model, Scope& scope, Span span);
@@ -287,6 +301,7 @@ class Elaborator {
   };
   std::vector<Marker> markers_;
   std::map<std::string, Span> length_spans_;
+  std::set<std::string> shared_lengths_;                     // that only data shared by all samples give
   std::map<Ref, std::pair<Extent, Extent>> integer_bounds_;  // of data and samples; looked up, never iterated
 
   std::vector<ParameterDecl> parameters_;

@@ -50,7 +50,9 @@ Value Elaborator::evaluate(const Expr& expr, Scope& scope) {
   fail(Id::string_out_of_place, expr.span);
 }
 
-Tensor Elaborator::tensor(const Expr& expr, Scope& scope) { return as_tensor(evaluate(expr, scope), expr.span); }
+Tensor Elaborator::tensor(const Expr& expr, Scope& scope) {
+  return as_tensor(evaluate(expr, scope), expr.span);
+}
 
 Tensor Elaborator::as_tensor(const Value& value, Span span) {
   if (const Tensor* x = value.as<Tensor>()) return *x;
@@ -66,7 +68,8 @@ Tensor Elaborator::as_tensor(const Value& value, Span span) {
 
 Tensor Elaborator::scalar(const Expr& expr, Scope& scope, const std::string& what) {
   Tensor x = tensor(expr, scope);
-  if (x.rank() != 0 || x.element() == Element::boolean) fail(Id::not_a_scalar, expr.span, what, x.type().text());
+  if (x.rank() != 0 || x.element() == Element::boolean)
+    fail(Id::not_a_scalar, expr.span, what, x.type().text());
   return x;
 }
 
@@ -94,7 +97,8 @@ std::string Elaborator::describe(const Value& value) {
 Value Elaborator::special_name(const std::string& name) {
   if (name == "pi") return {number(std::numbers::pi)};
   if (name == "inf") return {number(std::numeric_limits<double>::infinity())};
-  if (name == "training") return {tensor_of(graph::apply(g_, "not_equal", {g_.setting(name), g_.constant(0)}))};
+  if (name == "training")
+    return {tensor_of(graph::apply(g_, "not_equal", {g_.setting(name), g_.constant(0)}))};
   if (name == "step" || name == "epoch" || name == "samples") return {tensor_of(g_.setting(name))};
   if (is_builtin(name)) return {Builtin{name}};
   return {Failed{}};
@@ -145,7 +149,8 @@ Value Elaborator::conditional(const syntax::If& choice, Span span, Scope& scope)
   return choose(c, a, choice.then_value->span, b, choice.else_value->span, span);
 }
 
-Value Elaborator::choose(const Tensor& condition, const Value& a, Span a_span, const Value& b, Span b_span, Span at) {
+Value Elaborator::choose(const Tensor& condition, const Value& a, Span a_span, const Value& b, Span b_span,
+                         Span at) {
   auto* left = a.as<Value::TupleValue>();
   auto* right = b.as<Value::TupleValue>();
   if (left && right && left->parts.size() == right->parts.size()) {
@@ -155,8 +160,8 @@ Value Elaborator::choose(const Tensor& condition, const Value& a, Span a_span, c
     }
     return {result};
   }
-  return {elementwise("where", {condition, as_tensor(a, a_span), as_tensor(b, b_span)}, {at, a_span, b_span}, at,
-                      "the branches")};
+  return {elementwise("where", {condition, as_tensor(a, a_span), as_tensor(b, b_span)}, {at, a_span, b_span},
+                      at, "the branches")};
 }
 
 Value Elaborator::stack_of(const std::vector<Tensor>& parts, const std::vector<Span>& spans, Span span) {
@@ -192,7 +197,8 @@ Value Elaborator::stack_of(const std::vector<Tensor>& parts, const std::vector<S
   return {result};
 }
 
-void Elaborator::bind_target(const syntax::Target& target, const Value& value, Span value_span, Scope& scope) {
+void Elaborator::bind_target(const syntax::Target& target, const Value& value, Span value_span,
+                             Scope& scope) {
   auto bind_one = [&](const syntax::Name& name, const Value& part) {
     if (name.text == "_") return;
     const Tensor* x = part.as<Tensor>();
@@ -206,7 +212,8 @@ void Elaborator::bind_target(const syntax::Target& target, const Value& value, S
   auto* tuple = value.as<Value::TupleValue>();
   const size_t have = tuple ? tuple->parts.size() : 1;
   if (!tuple || have != target.names.size()) {
-    diagnostics_.report(Id::tuple_size, target.span, target.names.size(), describe(value)).note(value_span, "the value");
+    diagnostics_.report(Id::tuple_size, target.span, target.names.size(), describe(value))
+        .note(value_span, "the value");
     throw Abandon{};
   }
   for (size_t i = 0; i < have; ++i) bind_one(target.names[i], tuple->parts[i]);

@@ -10,11 +10,14 @@ using graph::Element;
 
 namespace {
 
-std::string primed(const std::string& name, int order) { return name + std::string(static_cast<size_t>(order), '\''); }
+std::string primed(const std::string& name, int order) {
+  return name + std::string(static_cast<size_t>(order), '\'');
+}
 
 std::string list_of(const std::vector<FieldInstance::Member>& members) {
   std::string text;
-  for (const auto& member : members) text += (text.empty() ? "" : ", ") + member.name + ": " + member.type.text();
+  for (const auto& member : members)
+    text += (text.empty() ? "" : ", ") + member.name + ": " + member.type.text();
   return text.empty() ? "none" : text;
 }
 
@@ -27,13 +30,15 @@ std::shared_ptr<FieldInstance> Elaborator::make_field(const syntax::FieldDecl& d
   field->decl = &decl;
   field->name = source_path.substr(0, source_path.size() - 1);
   CallSite none;
-  field->scope = bind_formals(decl.formals, {}, outer, arguments ? *arguments : none, "the field '" + decl.name.text + "'");
+  field->scope = bind_formals(decl.formals, {}, outer, arguments ? *arguments : none,
+                              "the field '" + decl.name.text + "'");
   field->scope->path = path;
   field->scope->source_path = source_path;
   const int errors = diagnostics_.errors();
   std::map<std::string, std::vector<const syntax::Equation*>> equations;
   std::map<const syntax::Equation*, Span> places;
   std::vector<std::pair<const syntax::VarDecl*, Span>> states;
+  bool algebraic = false;
   for (const auto& member : decl.members) {
     guarded([&] {
       if (common_member(member, field->scope)) return;
@@ -45,6 +50,7 @@ std::shared_ptr<FieldInstance> Elaborator::make_field(const syntax::FieldDecl& d
         equations[equation->state.text].push_back(equation);
         places[equation] = member->span;
       } else if (std::holds_alternative<syntax::AlgebraicEquation>(member->node)) {
+        algebraic = true;
         unsupported("an algebraic equation", member->span);
       } else if (std::holds_alternative<syntax::Diffusion>(member->node)) {
         unsupported("'diffusion'", member->span);
@@ -61,9 +67,8 @@ std::shared_ptr<FieldInstance> Elaborator::make_field(const syntax::FieldDecl& d
       names.push_back(state->name.text);
       FieldInstance::Member base = variable(*state, *field->scope, "a state", true);
       auto found = equations.find(base.name);
-      if (found == equations.end()) {
-        fail(Id::missing_equation, state->name.span, base.name);
-      }
+      if (found == equations.end() && algebraic) return;
+      if (found == equations.end()) fail(Id::missing_equation, state->name.span, base.name);
       const syntax::Equation* equation = found->second[0];
       if (found->second.size() > 1) {
         diagnostics_.report(Id::second_equation, found->second[1]->state.span, base.name)
@@ -89,7 +94,8 @@ std::shared_ptr<FieldInstance> Elaborator::make_field(const syntax::FieldDecl& d
     for (const auto& member : *list) {
       auto [place, added] = seen.emplace(member.name, member.span);
       if (!added) {
-        diagnostics_.report(Id::defined_twice, member.span, member.name).note(place->second, "it is defined here first");
+        diagnostics_.report(Id::defined_twice, member.span, member.name)
+            .note(place->second, "it is defined here first");
       }
     }
   }
@@ -123,7 +129,8 @@ void Elaborator::check_field(FieldInstance& field) {
   result.place = files_.place(result.span);
   result.variables = g_.variables(types);
   std::vector<Tensor> states, inputs;
-  for (size_t i = 0; i < field.states.size(); ++i) states.push_back({result.variables[1 + i], {}, std::nullopt});
+  for (size_t i = 0; i < field.states.size(); ++i)
+    states.push_back({result.variables[1 + i], {}, std::nullopt});
   for (size_t i = 0; i < field.inputs.size(); ++i) {
     inputs.push_back({result.variables[1 + field.states.size() + i], {}, std::nullopt});
   }
@@ -138,7 +145,8 @@ void Elaborator::check_field(FieldInstance& field) {
   for (size_t i = 0; i < field.states.size(); ++i) {
     const auto* equation = field.equations[i];
     result.states.push_back({field.states[i].name, field.states[i].type, field.states[i].default_value,
-                             field.states[i].span, files_.place(equation ? equation->state.span : field.states[i].span)});
+                             field.states[i].span,
+                             files_.place(equation ? equation->state.span : field.states[i].span)});
   }
   for (const auto& input : field.inputs) {
     result.inputs.push_back({input.name, input.type, input.default_value, input.span, ""});
@@ -148,8 +156,8 @@ void Elaborator::check_field(FieldInstance& field) {
 }
 
 std::vector<Tensor> Elaborator::right_hand_side(const FieldInstance& field, const Tensor* time,
-                                                const std::vector<Tensor>& states, const std::vector<Tensor>& inputs,
-                                                Span use) {
+                                                const std::vector<Tensor>& states,
+                                                const std::vector<Tensor>& inputs, Span use) {
   if (field.failed) throw Abandon{};
   Restored<bool> inside(in_field_, true);
   Restored<bool> metric(in_metric_, false);
@@ -176,9 +184,12 @@ std::vector<Tensor> Elaborator::right_hand_side(const FieldInstance& field, cons
     if (!equation) continue;
     const FieldInstance::Member& state = field.states[i];
     add_binding(scope, state.name + "'", equation->state.span, [this, raw, equation, &state]() -> Value {
-      Tensor value = real(arithmetic_operand(tensor(*equation->value, *raw), equation->value->span, "an equation"));
+      Tensor value =
+          real(arithmetic_operand(tensor(*equation->value, *raw), equation->value->span, "an equation"));
       if (value.shape() != state.type.shape) {
-        diagnostics_.report(Id::equation_shape, equation->value->span, value.type().text(), state.name, state.type.text())
+        diagnostics_
+            .report(Id::equation_shape, equation->value->span, value.type().text(), state.name,
+                    state.type.text())
             .note(state.span, "'" + state.name + "' is declared here as " + state.type.text());
         throw Abandon{};
       }
@@ -209,7 +220,8 @@ std::vector<Tensor> Elaborator::right_hand_side(const FieldInstance& field, cons
   }
   // What no equation reads must make sense all the same.
   for (auto& [name, binding] : scope->names) {
-    if (binding.state == Binding::State::pending && name != "t") guarded([&] { force(binding, name, binding.span); });
+    if (binding.state == Binding::State::pending && name != "t")
+      guarded([&] { force(binding, name, binding.span); });
   }
   if (failed || result.size() != field.states.size()) throw Abandon{};
   for (Tensor& derivative : result) roots.push_back(&derivative.ref);
@@ -262,13 +274,14 @@ FieldInstance& Elaborator::field_of(const Expr& callee, Scope& scope) {
   fail(Id::not_a_field, callee.span, describe(value));
 }
 
-Elaborator::Binds Elaborator::field_arguments(FieldInstance& field, const syntax::Call& call, Span span, Scope& scope,
-                                              bool solve) {
+Elaborator::Binds Elaborator::field_arguments(FieldInstance& field, const syntax::Call& call, Span span,
+                                              Scope& scope, bool solve) {
   Binds binds;
   std::vector<std::optional<Tensor>> states(field.states.size()), inputs(field.inputs.size());
   std::map<std::string, Span> seen;
   auto has = [&](auto& diagnostic) {
-    diagnostic.note(field.decl->name.span, "states: " + list_of(field.states) + "; inputs: " + list_of(field.inputs));
+    diagnostic.note(field.decl->name.span,
+                    "states: " + list_of(field.states) + "; inputs: " + list_of(field.inputs));
   };
   for (const syntax::Argument& argument : call.arguments) {
     if (!argument.name || argument.comprehension) {
@@ -276,10 +289,12 @@ Elaborator::Binds Elaborator::field_arguments(FieldInstance& field, const syntax
       throw Abandon{};
     }
     const std::string name = primed(argument.name->text, argument.name_primes);
-    Tensor value = real(arithmetic_operand(tensor(*argument.value, scope), argument.value->span, "an argument"));
+    Tensor value =
+        real(arithmetic_operand(tensor(*argument.value, scope), argument.value->span, "an argument"));
     auto [place, added] = seen.emplace(name, argument.name->span);
     if (!added) {
-      diagnostics_.report(Id::argument_twice, argument.name->span, name).note(place->second, "it is given here first");
+      diagnostics_.report(Id::argument_twice, argument.name->span, name)
+          .note(place->second, "it is given here first");
       throw Abandon{};
     }
     const FieldInstance::Member* member = nullptr;
@@ -299,23 +314,27 @@ Elaborator::Binds Elaborator::field_arguments(FieldInstance& field, const syntax
       std::vector<std::string> names;
       for (const auto& m : field.states) names.push_back(m.name);
       for (const auto& m : field.inputs) names.push_back(m.name);
-      auto& diagnostic = diagnostics_.report(Id::unknown_name, argument.name->span, "state or input of '" + field.name + "':", name);
+      auto& diagnostic = diagnostics_.report(Id::unknown_name, argument.name->span,
+                                             "state or input of '" + field.name + "':", name);
       std::string near = source::nearest(name, names);
       if (!near.empty()) diagnostic.note(argument.name->span, "did you mean '" + near + "'?");
       has(diagnostic);
       throw Abandon{};
     }
     if (value.shape() != member->type.shape) {
-      diagnostics_.report(Id::argument_kind, argument.value->span, name, member->type.text(), value.type().text())
+      diagnostics_
+          .report(Id::argument_kind, argument.value->span, name, member->type.text(), value.type().text())
           .note(member->span, "'" + name + "' is declared here as " + member->type.text());
       throw Abandon{};
     }
     *slot = value;
   }
-  auto collect = [&](const std::vector<FieldInstance::Member>& members, std::vector<std::optional<Tensor>>& given,
-                     const char* what, std::vector<Tensor>& result) {
+  auto collect = [&](const std::vector<FieldInstance::Member>& members,
+                     std::vector<std::optional<Tensor>>& given, const char* what,
+                     std::vector<Tensor>& result) {
     for (size_t i = 0; i < members.size(); ++i) {
-      if (!given[i] && members[i].default_value) given[i] = Tensor{members[i].default_value, {}, std::nullopt};
+      if (!given[i] && members[i].default_value)
+        given[i] = Tensor{members[i].default_value, {}, std::nullopt};
       if (!given[i]) {
         has(diagnostics_.report(Id::missing_field_argument, span, what, members[i].name, field.name));
         throw Abandon{};

@@ -15,7 +15,8 @@ Model Elaborator::field_model(const Field& field, const std::set<std::string>& g
     model.data.push_back({name, type, std::nullopt, span});
     for (const Extent& extent : type.shape) {
       for (const std::string& atom : extent.atoms()) {
-        if (extent == Extent::length(atom) && std::find(model.lengths.begin(), model.lengths.end(), atom) == model.lengths.end()) {
+        if (extent == Extent::length(atom) &&
+            std::find(model.lengths.begin(), model.lengths.end(), atom) == model.lengths.end()) {
           model.lengths.push_back(atom);
         }
       }
@@ -49,7 +50,8 @@ Model Elaborator::field_model(const Field& field, const std::set<std::string>& g
   info.field_name = field.name;
   info.place = field.place;
   for (size_t i = 0; i < field.states.size(); ++i) {
-    info.states.push_back({field.states[i].name, field.states[i].place, !reads(derivatives, variables[1 + i]), true});
+    info.states.push_back(
+        {field.states[i].name, field.states[i].place, !reads(derivatives, variables[1 + i]), true});
   }
   Scope scope;
   MethodUse method = this->method(nullptr, elements, scope);

@@ -44,8 +44,8 @@ Value Elaborator::index(const syntax::Index& index, Span span, Scope& scope) {
   return {index_tensor(as_tensor(object, index.object->span), index.object->span, index.items, span, scope)};
 }
 
-Tensor Elaborator::index_tensor(const Tensor& x, Span x_span, const std::vector<syntax::IndexItem>& items, Span span,
-                                Scope& scope) {
+Tensor Elaborator::index_tensor(const Tensor& x, Span x_span, const std::vector<syntax::IndexItem>& items,
+                                Span span, Scope& scope) {
   const std::vector<Extent> shape = x.shape();
   if (static_cast<int>(items.size()) > x.rank()) {
     diagnostics_.report(Id::too_many_indices, span, items.size(), x.type().text())
@@ -193,7 +193,8 @@ Tensor Elaborator::index_tensor(const Tensor& x, Span x_span, const std::vector<
   for (size_t a = 0; a < axes.size(); ++a) {
     const Axis& axis = axes[a];
     AxisMap place{axis.start.offset, {}, 0};
-    for (const auto& [loop, coefficient] : axis.start.loops) place.terms.emplace_back(position(loop), coefficient);
+    for (const auto& [loop, coefficient] : axis.start.loops)
+      place.terms.emplace_back(position(loop), coefficient);
     if (!axis.vanishes) place.terms.emplace_back(own++, 1);
     if (!axis.start.opaque.empty()) {
       Ref offset = affine_ref({place.offset, {}, axis.start.opaque});

@@ -84,12 +84,13 @@ std::optional<Affine> Elaborator::combine(std::string_view op, const Tensor& a, 
 }
 
 Extent Elaborator::dimension(const Expr& expr, Scope& scope) {
-  Tensor x = tensor(expr, scope);
-  if (x.element() != graph::Element::integer || x.rank() != 0 || !x.affine || !x.affine->fixed()) {
-    fail(Id::not_a_dimension, expr.span, x.element() == graph::Element::integer && x.rank() == 0
-                                             ? std::string("an int known at run time only")
-                                             : x.type().text());
-  }
+  return dimension(tensor(expr, scope), expr.span);
+}
+
+Extent Elaborator::dimension(const Tensor& x, Span span) {
+  const bool integer_scalar = x.element() == graph::Element::integer && x.rank() == 0;
+  if (!integer_scalar) fail(Id::not_a_dimension, span, x.type().text());
+  if (!x.affine || !x.affine->fixed()) fail(Id::not_a_dimension, span, "an int known at run time only");
   return x.affine->offset;
 }
 

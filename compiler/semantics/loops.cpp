@@ -21,7 +21,8 @@ std::pair<Extent, Extent> Elaborator::range(const syntax::Range& range, Scope& s
   std::pair<Extent, Extent> result{bound(*range.lo), bound(*range.hi)};
   Extent length = result.second - result.first;
   if (length.is_constant() && length.value() < 0) {
-    fail(Id::range_backward, source::join(range.lo->span, range.hi->span), result.first.text(), result.second.text());
+    fail(Id::range_backward, source::join(range.lo->span, range.hi->span), result.first.text(),
+         result.second.text());
   }
   return result;
 }
@@ -36,7 +37,8 @@ Elaborator::OpenLoops Elaborator::open_loops(const syntax::Iteration& iteration,
       auto [lo, hi] = range(over, *result.scope);
       loop_extents_.push_back(hi - lo);
       result.loops.push_back(loop);
-      if (name.text != "_") bind(*result.scope, name.text, name.span, {from_affine(Affine{lo, {{loop, 1}}, {}})});
+      if (name.text != "_")
+        bind(*result.scope, name.text, name.span, {from_affine(Affine{lo, {{loop, 1}}, {}})});
       continue;
     }
     Tensor array = tensor(*over.lo, *result.scope);
@@ -85,7 +87,8 @@ Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span
     // One axis of those for which the condition holds: their number must be known here.
     const Tensor condition = close_stack(*open.condition, open.loops);
     const std::vector<Extent> extents = condition.shape();
-    const bool sized = std::all_of(extents.begin(), extents.end(), [](const Extent& e) { return e.is_constant(); });
+    const bool sized =
+        std::all_of(extents.begin(), extents.end(), [](const Extent& e) { return e.is_constant(); });
     if (!sized || condition.ref->base != graph::Base::constant || !condition.ref->free.empty() ||
         !condition.loops.empty()) {
       fail(Id::filter_not_constant, comprehension.iteration.condition->span);
@@ -121,8 +124,8 @@ Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span
   return close(body);
 }
 
-Tensor Elaborator::reduction(const std::string& name, const Expr& body, const syntax::Iteration& iteration, Span span,
-                             Scope& scope) {
+Tensor Elaborator::reduction(const std::string& name, const Expr& body, const syntax::Iteration& iteration,
+                             Span span, Scope& scope) {
   ScopePtr outer(ScopePtr(), &scope);
   OpenLoops open = open_loops(iteration, outer);
   Tensor x;
@@ -137,8 +140,9 @@ Tensor Elaborator::reduction(const std::string& name, const Expr& body, const sy
   if (open.condition) {
     const double infinity = std::numeric_limits<double>::infinity();
     const double identity = name == "prod" ? 1 : name == "max" ? -infinity : name == "min" ? infinity : 0;
-    Tensor neutral = integer_result && std::abs(identity) < infinity ? integer(Extent(static_cast<int64_t>(identity)))
-                                                                     : number(identity);
+    Tensor neutral = integer_result && std::abs(identity) < infinity
+                         ? integer(Extent(static_cast<int64_t>(identity)))
+                         : number(identity);
     x = elementwise("where", {*open.condition, x, neutral}, {span, span, span}, span, "the branches");
   }
   Tensor stacked = close_stack(x, open.loops);
@@ -150,7 +154,8 @@ Tensor Elaborator::reduction(const std::string& name, const Expr& body, const sy
     Tensor total = sum(stacked, axes);
     Tensor count;
     if (open.condition) {
-      Tensor ones = elementwise("where", {*open.condition, number(1), number(0)}, {span, span, span}, span, "");
+      Tensor ones =
+          elementwise("where", {*open.condition, number(1), number(0)}, {span, span, span}, span, "");
       count = sum(close_stack(ones, open.loops), axes);
     } else {
       Extent product(1);
@@ -196,7 +201,7 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
     if (!length.is_constant()) unsupported(std::string(word) + " over the length " + length.text(), span);
     step.count = length.value();
     if (step.count > 0 && total > most_steps / step.count) {
-      fail(Id::expansion_too_large, span, "steps of elaboration", static_cast<long>(most_steps));
+      fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "steps of elaboration");
     }
     total *= step.count;
     variables.push_back(std::move(step));
@@ -239,7 +244,8 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
   if (auto* tuple = history[0].as<Value::TupleValue>()) {
     Value::TupleValue result;
     for (size_t p = 0; p < tuple->parts.size(); ++p) {
-      result.parts.push_back(stack_history([&](const Value& v) { return v.as<Value::TupleValue>()->parts.at(p); }));
+      result.parts.push_back(
+          stack_history([&](const Value& v) { return v.as<Value::TupleValue>()->parts.at(p); }));
     }
     return {result};
   }

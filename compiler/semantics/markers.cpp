@@ -1,5 +1,5 @@
-// Names that some derivative is taken by: each is an opaque variable until its body ends, so that building, which
-// simplifies, cannot dissolve it into what it was made of.
+// Names that some derivative is taken by: each is an opaque variable until its body ends, so that building,
+// which simplifies, cannot dissolve it into what it was made of.
 #include <algorithm>
 
 #include "compiler/semantics/elaborator.hpp"

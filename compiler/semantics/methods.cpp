@@ -17,16 +17,18 @@ using graph::StepRule;
 namespace {
 
 // Methods of the language that this version refuses.
-constexpr std::array later_methods = {"nystrom2",        "implicit_euler", "trapezoidal", "adams_bashforth",
-                                      "adams_moulton",   "euler_maruyama", "milstein",    "sra1",
-                                      "sri1",            "implicit_adams", "rosenbrock23", "rodas5p",
-                                      "kvaerno3",        "kvaerno5",       "bdf"};
+constexpr std::array later_methods = {"nystrom2",      "implicit_euler", "trapezoidal",  "adams_bashforth",
+                                      "adams_moulton", "euler_maruyama", "milstein",     "sra1",
+                                      "sri1",          "implicit_adams", "rosenbrock23", "rodas5p",
+                                      "kvaerno3",      "kvaerno5",       "bdf"};
 
 const std::vector<std::string> fixed_options = {"dt", "steps"};
-const std::vector<std::string> adaptive_options = {"rtol",  "atol",       "norm",       "dt",    "steps", "first_step",
-                                                   "max_steps", "safety", "min_factor", "max_factor", "stops"};
+const std::vector<std::string> adaptive_options = {"rtol",       "atol",       "norm",      "dt",
+                                                   "steps",      "first_step", "max_steps", "safety",
+                                                   "min_factor", "max_factor", "stops"};
 
-// Defaults: the method's page of the language; the controller's are Hairer, Nørsett, Wanner, Solving ODEs I, II.4.
+// Defaults: the method's page of the language; the controller's are Hairer, Nørsett, Wanner, Solving ODEs I,
+// II.4.
 constexpr double default_rtol = 1e-3, default_atol = 1e-6, default_safety = 0.9, default_min_factor = 0.2,
                  default_max_factor = 10, default_max_steps = 100000;
 
@@ -40,7 +42,8 @@ std::vector<double> Elaborator::numbers(const Expr& expr, Scope& scope) {
   auto* stack = std::get_if<syntax::Stack>(&expr.node);
   if (!stack) fail(Id::tableau_row, expr.span);
   std::vector<double> result;
-  for (const auto& element : stack->elements) result.push_back(constant_real(*element, scope, "a coefficient"));
+  for (const auto& element : stack->elements)
+    result.push_back(constant_real(*element, scope, "a coefficient"));
   return result;
 }
 
@@ -59,21 +62,24 @@ const graph::Tableau* Elaborator::make_tableau(const syntax::TableauDecl& decl, 
   result.name = decl.name.text;
   std::vector<double> embedded, third;
   std::map<std::string, Span> seen;
-  static const std::vector<std::string> options = {"order", "embedded_order", "c", "a", "b", "embedded", "embedded_third",
-                                                   "interpolant", "main_stages"};
+  static const std::vector<std::string> options = {
+      "order", "embedded_order", "c", "a", "b", "embedded", "embedded_third", "interpolant", "main_stages"};
   for (const syntax::Option& option : decl.options) {
     const std::string& name = option.path.front().text;
     auto [place, added] = seen.emplace(name, option.span);
     if (!added) {
-      diagnostics_.report(Id::defined_twice, option.span, name).note(place->second, "it is defined here first");
+      diagnostics_.report(Id::defined_twice, option.span, name)
+          .note(place->second, "it is defined here first");
       throw Abandon{};
     }
     if (option.path.size() != 1 || !listed(options, name)) {
       unknown("option of a tableau:", name, option.path.front().span, options);
     }
     if (name == "order") result.order = static_cast<int>(constant_integer(*option.value, scope, "the order"));
-    if (name == "embedded_order") result.embedded_order = static_cast<int>(constant_integer(*option.value, scope, "the order"));
-    if (name == "main_stages") result.main_stages = static_cast<int>(constant_integer(*option.value, scope, "the number of stages"));
+    if (name == "embedded_order")
+      result.embedded_order = static_cast<int>(constant_integer(*option.value, scope, "the order"));
+    if (name == "main_stages")
+      result.main_stages = static_cast<int>(constant_integer(*option.value, scope, "the number of stages"));
     if (name == "c") result.c = numbers(*option.value, scope);
     if (name == "a") result.a = rows(*option.value, scope);
     if (name == "b") result.b = numbers(*option.value, scope);
@@ -92,7 +98,8 @@ const graph::Tableau* Elaborator::make_tableau(const syntax::TableauDecl& decl, 
   }
   auto difference = [&](const std::vector<double>& weights) {
     std::vector<double> row;
-    for (size_t i = 0; i < std::min(weights.size(), result.b.size()); ++i) row.push_back(result.b[i] - weights[i]);
+    for (size_t i = 0; i < std::min(weights.size(), result.b.size()); ++i)
+      row.push_back(result.b[i] - weights[i]);
     return row;
   };
   if (!embedded.empty()) result.error = difference(embedded);
@@ -177,7 +184,8 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
       fail(Id::option_of_adaptive, argument.name->span, option, name);
     }
     if (!listed(adapts ? adaptive_options : fixed_options, option)) {
-      unknown("option of '" + name + "':", option, argument.name->span, adapts ? adaptive_options : fixed_options);
+      unknown("option of '" + name + "':", option, argument.name->span,
+              adapts ? adaptive_options : fixed_options);
     }
     if (option == "stops") unsupported("'stops'", argument.name->span);
     auto [place, added] = given.emplace(option, &argument);
@@ -197,7 +205,8 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
     return x.ref;
   };
   if (given.contains("dt") && given.contains("steps")) {
-    diagnostics_.report(Id::dt_and_steps, given["steps"]->name->span).note(given["dt"]->name->span, "'dt' is given here");
+    diagnostics_.report(Id::dt_and_steps, given["steps"]->name->span)
+        .note(given["dt"]->name->span, "'dt' is given here");
     throw Abandon{};
   }
   if (given.contains("dt")) use.rule = StepRule::fixed_step;
@@ -210,7 +219,9 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
   set(Control::safety, scalar_option("safety", default_safety, false));
   set(Control::min_factor, scalar_option("min_factor", default_min_factor, false));
   set(Control::max_factor, scalar_option("max_factor", default_max_factor, false));
-  const char* step = use.rule == StepRule::fixed_step ? "dt" : use.rule == StepRule::equal_steps ? "steps" : "first_step";
+  const char* step = use.rule == StepRule::fixed_step    ? "dt"
+                     : use.rule == StepRule::equal_steps ? "steps"
+                                                         : "first_step";
   set(Control::step, scalar_option(step, 0, false));
   if (use.rule == StepRule::equal_steps) {
     Ref n = use.controls[static_cast<size_t>(Control::step)];
@@ -239,7 +250,8 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
     }
   }
   if (adapts && use.rule == StepRule::adaptive) {
-    for (const auto& [option, value] : {std::pair{Control::rtol, options_.rtol}, std::pair{Control::atol, options_.atol}}) {
+    for (const auto& [option, value] :
+         {std::pair{Control::rtol, options_.rtol}, std::pair{Control::atol, options_.atol}}) {
       if (!value) continue;
       if (!(*value > 0) || !std::isfinite(*value)) {
         fail(Id::must_be_positive, Span{}, option == Control::rtol ? "'--rtol'" : "'--atol'", *value);

@@ -44,12 +44,14 @@ Value Elaborator::sample(const syntax::SampleDecl& decl, Model& model, Scope& sc
   };
   const Span all = decl.name.span;
   if (type.element == Element::integer) {
-    if (decl.distribution || !decl.type->lo || decl.type->interval) fail(Id::sample_integer, span, result.name);
+    if (decl.distribution || !decl.type->lo || decl.type->interval)
+      fail(Id::sample_integer, span, result.name);
     Tensor lo = tensor(*decl.type->lo, scope), hi = tensor(*decl.type->hi, scope);
     Extent from = dimension(*decl.type->lo, scope), to = dimension(*decl.type->hi, scope);
     const Extent width = to - from;
     if (width.is_constant() && width.value() <= 0) {
-      fail(Id::range_backward, source::join(decl.type->lo->span, decl.type->hi->span), from.text(), to.text());
+      fail(Id::range_backward, source::join(decl.type->lo->span, decl.type->hi->span), from.text(),
+           to.text());
     }
     // ⌊u · (hi − lo)⌋ + lo; u < 1, yet the product can round up to hi − lo.
     Tensor u = noise(graph::Distribution::uniform);
@@ -57,7 +59,8 @@ Value Elaborator::sample(const syntax::SampleDecl& decl, Model& model, Scope& sc
     const std::vector<Span> two{all, all};
     Tensor scaled = elementwise("mul", {u, real(n)}, two, all, "");
     Tensor floor{graph::apply(g_, "to_integer", {scaled.ref}), {}, std::nullopt};
-    floor = elementwise("min", {floor, elementwise("sub", {n, integer(Extent(1))}, two, all, "")}, two, all, "");
+    floor =
+        elementwise("min", {floor, elementwise("sub", {n, integer(Extent(1))}, two, all, "")}, two, all, "");
     Tensor value = tensor_of(elementwise("add", {floor, lo}, two, all, "").ref);
     integer_bounds_[value.ref] = {from, to};
     return {value};
@@ -75,21 +78,27 @@ Value Elaborator::sample(const syntax::SampleDecl& decl, Model& model, Scope& sc
   }
   std::vector<Tensor> parameters;
   for (const auto& argument : call->arguments) {
-    Tensor x = real(arithmetic_operand(tensor(*argument.value, scope), argument.value->span, "a distribution's argument"));
-    parameters.push_back({initial_value(x, type, argument.value->span, result.name, decl.name.span), {}, std::nullopt});
+    Tensor x = real(arithmetic_operand(tensor(*argument.value, scope), argument.value->span,
+                                       "a distribution's argument"));
+    parameters.push_back(
+        {initial_value(x, type, argument.value->span, result.name, decl.name.span), {}, std::nullopt});
   }
   const std::vector<Span> three(3, all);
   Tensor value;
   if (name->text == "normal") {
     Tensor e = noise(graph::Distribution::normal);
-    value = elementwise("add", {parameters[0], elementwise("mul", {parameters[1], e}, three, all, "")}, three, all, "");
+    value = elementwise("add", {parameters[0], elementwise("mul", {parameters[1], e}, three, all, "")}, three,
+                        all, "");
   } else if (name->text == "uniform") {
     Tensor u = noise(graph::Distribution::uniform);
     Tensor width = elementwise("sub", {parameters[1], parameters[0]}, three, all, "");
-    value = elementwise("add", {parameters[0], elementwise("mul", {width, u}, three, all, "")}, three, all, "");
+    value =
+        elementwise("add", {parameters[0], elementwise("mul", {width, u}, three, all, "")}, three, all, "");
   } else {
     Tensor u = noise(graph::Distribution::uniform);
-    value = elementwise("where", {elementwise("less", {u, parameters[0]}, three, all, ""), number(1), number(0)}, three, all, "");
+    value =
+        elementwise("where", {elementwise("less", {u, parameters[0]}, three, all, ""), number(1), number(0)},
+                    three, all, "");
   }
   return {mark(result.name, value)};
 }
@@ -101,6 +110,20 @@ Ref Elaborator::averaged(const Tensor& x) {
   return graph::div(g_, total, batch);
 }
 
+std::set<std::string> Elaborator::lengths_of_shared_data(const syntax::ModelDecl& decl) const {
+  std::set<std::string> shared, own;
+  for (const auto& member : decl.members) {
+    auto* datum = std::get_if<syntax::DataDecl>(&member->node);
+    if (!datum) continue;
+    for (const auto& extent : datum->type.shape) {
+      auto* name = std::get_if<syntax::NameRef>(&extent->node);
+      if (name) (options_.shared_data.contains(datum->name.text) ? shared : own).insert(name->text);
+    }
+  }
+  for (const std::string& name : own) shared.erase(name);
+  return shared;
+}
+
 void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr& outer) {
   Model model;
   model.name = decl.name.text;
@@ -110,6 +133,7 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
   scope->path = scope->source_path = decl.name.text + ".";
   Restored<Model*> current(model_, &model);
   Restored<std::map<std::string, Span>> lengths(length_spans_);
+  Restored<std::set<std::string>> shared(shared_lengths_, lengths_of_shared_data(decl));
   const size_t frame = marker_frame();
   solves_.clear();
   std::map<std::string, Span> results;
@@ -128,17 +152,18 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
       if (common_member(member, scope)) return;
       const syntax::Decl& declared = *member;
       if (auto* datum = std::get_if<syntax::DataDecl>(&declared.node)) {
-        define(scope, datum->name.text, datum->name.span, [&] { return data(*datum, model, *scope, declared.span); });
+        define(scope, datum->name.text, datum->name.span,
+               [&] { return data(*datum, model, *scope, declared.span); });
       } else if (auto* drawn = std::get_if<syntax::SampleDecl>(&declared.node)) {
-        define(scope, drawn->name.text, drawn->name.span, [&] { return sample(*drawn, model, *scope, declared.span); });
+        define(scope, drawn->name.text, drawn->name.span,
+               [&] { return sample(*drawn, model, *scope, declared.span); });
       } else if (auto* let = std::get_if<syntax::Let>(&declared.node)) {
         model_let(*let, scope);
       } else if (auto* output = std::get_if<syntax::Output>(&declared.node)) {
         result_name(output->name.text, output->name.span);
         if (output->value) {
-          define(scope, output->name.text, output->name.span, [&] {
-            return Value{mark(output->name.text, tensor(*output->value, *scope))};
-          });
+          define(scope, output->name.text, output->name.span,
+                 [&] { return Value{mark(output->name.text, tensor(*output->value, *scope))}; });
         }
         Value value = lookup(*scope, output->name.text, output->name.span);
         Tensor x = as_tensor(value, output->name.span);
@@ -147,14 +172,16 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
         result_name(metric->name.text, metric->name.span);
         Restored<bool> inside(in_metric_, true);
         Tensor x = loop_free(*metric->value);
-        if (x.rank() != 0) fail(Id::metric_not_scalar, metric->value->span, metric->name.text, x.type().text());
+        if (x.rank() != 0)
+          fail(Id::metric_not_scalar, metric->value->span, metric->name.text, x.type().text());
         // Whether an average stands inside shows once the markers are gone.
         std::vector<Ref*> roots{&x.ref};
         resolve(frame, roots);
         model.metrics.push_back({metric->name.text, averaged(x)});
       } else if (auto* objective = std::get_if<syntax::Loss>(&declared.node)) {
         if (loss) {
-          diagnostics_.report(Id::defined_twice, declared.span, "loss").note(*loss, "it is defined here first");
+          diagnostics_.report(Id::defined_twice, declared.span, "loss")
+              .note(*loss, "it is defined here first");
           throw Abandon{};
         }
         loss = declared.span;
@@ -163,7 +190,8 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
         model.loss = x.ref;
       } else if (auto* training = std::get_if<syntax::Train>(&declared.node)) {
         if (train_span) {
-          diagnostics_.report(Id::defined_twice, declared.span, "train").note(*train_span, "it is defined here first");
+          diagnostics_.report(Id::defined_twice, declared.span, "train")
+              .note(*train_span, "it is defined here first");
           throw Abandon{};
         }
         train_span = declared.span;
@@ -256,7 +284,8 @@ void Elaborator::finish(Model& model, size_t frame) {
   });
   for (const DataDecl& constant : const_data_) {
     const bool read = std::any_of(nodes.begin(), nodes.end(), [&](Ref node) {
-      return node->is(Kind::data) && node->as<graph::Leaf>().name == constant.name && node->type == constant.type;
+      return node->is(Kind::data) && node->as<graph::Leaf>().name == constant.name &&
+             node->type == constant.type;
     });
     if (read) model.data.push_back(constant);
   }
@@ -282,7 +311,8 @@ void Elaborator::finish(Model& model, size_t frame) {
   for (const std::string& atom : used) {
     if (bound.contains(atom) || graph::as_floor_quotient(atom)) continue;
     auto place = length_spans_.find(atom);
-    diagnostics_.report(Id::length_unbound, place == length_spans_.end() ? model.span : place->second, atom, model.name);
+    diagnostics_.report(Id::length_unbound, place == length_spans_.end() ? model.span : place->second, atom,
+                        model.name);
   }
 }
 

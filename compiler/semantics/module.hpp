@@ -34,18 +34,26 @@ struct DataDecl {
 
 // How a parameter starts.
 struct Initializer {
-  enum class Kind { value, normal, uniform, glorot_uniform, glorot_normal, kaiming_uniform, orthogonal } kind = Kind::value;
-  Ref value = nullptr;    // Kind::value: a constant-base expression of the parameter's type
-  double a = 0, b = 1;    // normal: mean, standard deviation; uniform: bounds
+  enum class Kind {
+    value,
+    normal,
+    uniform,
+    glorot_uniform,
+    glorot_normal,
+    kaiming_uniform,
+    orthogonal
+  } kind = Kind::value;
+  Ref value = nullptr;  // Kind::value: a constant-base expression of the parameter's type
+  double a = 0, b = 1;  // normal: mean, standard deviation; uniform: bounds
 };
 // A parameter in an open interval is trained through an unconstrained variable (runtime/constraint.hpp).
 struct Interval {
   double lo, hi;  // either may be infinite
 };
 struct ParameterDecl {
-  std::string path;  // flow.net.hidden.0.W
+  std::string path;         // flow.net.hidden.0.W
   std::string source_path;  // flow.net.hidden[0].W
-  Type type;  // constant extents only
+  Type type;                // constant extents only
   Initializer initializer;
   std::optional<Interval> interval;
   Span span;
@@ -75,7 +83,8 @@ struct SolveUse {
   Span span;
 };
 
-// A constant index or slice of an array whose extent is a length: the lengths that the data bind must leave room for it.
+// A constant index or slice of an array whose extent is a length: the lengths that the data bind must leave
+// room for it.
 struct LengthRequirement {
   Extent slack;       // ≥ 0 where it fits
   std::string index;  // as the text has it
@@ -86,14 +95,16 @@ struct LengthRequirement {
 struct Model {
   std::string name;
   std::vector<DataDecl> data;
-  std::vector<ParameterDecl> parameters;  // those that outputs, metrics or the loss read, in order of declaration
+  std::vector<ParameterDecl>
+      parameters;  // those that outputs, metrics or the loss read, in order of declaration
   std::vector<SampleDecl> samples;
   std::vector<graph::Output> outputs;  // sample or lower base
-  std::vector<graph::Output> metrics;  // parameter base: batch_sum has been applied, the setting `batch` divides
-  Ref loss = nullptr;                  // of one sample: a real scalar; null when the model has none
+  std::vector<graph::Output>
+      metrics;         // parameter base: batch_sum has been applied, the setting `batch` divides
+  Ref loss = nullptr;  // of one sample: a real scalar; null when the model has none
   std::optional<TrainSpec> train;
-  std::vector<SolveUse> solves;        // in order of the text
-  std::vector<std::string> lengths;    // atoms that the data bind, in order of declaration
+  std::vector<SolveUse> solves;      // in order of the text
+  std::vector<std::string> lengths;  // atoms that the data bind, in order of declaration
   std::vector<LengthRequirement> requirements;
   Span span;
 };
@@ -103,7 +114,7 @@ struct Variable {
   Type type;
   Ref default_value = nullptr;  // constant or parameter base; null when there is none
   Span span;
-  std::string place;            // "file:line" of a state's equation
+  std::string place;  // "file:line" of a state's equation
 };
 struct Field {
   std::string name;
@@ -123,15 +134,15 @@ struct Module {
 
 // What overrides the text.
 struct Options {
-  std::map<std::string, int64_t> dims;  // -D
-  std::map<std::string, double> consts; // -D of a const
-  std::set<std::string> shared_data;    // data arrays without a sample axis
-  std::string method, adjoint;          // "" keeps the model's
+  std::map<std::string, int64_t> dims;   // -D
+  std::map<std::string, double> consts;  // -D of a const
+  std::set<std::string> shared_data;     // data arrays without a sample axis
+  std::string method, adjoint;           // "" keeps the model's
   std::optional<double> rtol, atol;
 };
 
-// Where `use` finds files: the text of a file, or nothing. `path` is what stands in the text, resolved against the
-// importing file's folder; the stdlib is built in.
+// Where `use` finds files: the text of a file, or nothing. `path` is what stands in the text, resolved
+// against the importing file's folder; the stdlib is built in.
 using Reader = std::function<std::optional<std::string>(const std::string& path)>;
 
 // The text of a stdlib file by name (nn, prob, flows, tableaux); empty when there is none.
@@ -141,8 +152,8 @@ std::string_view stdlib_text(std::string_view name);
 std::unique_ptr<Module> elaborate(const syntax::File& file, const Options& options, const Reader& reader,
                                   source::Files& files, source::Diagnostics& diagnostics);
 
-// The model behind `nodec FILE solve FIELD`: data are the field's states and inputs (defaults applied to those not in
-// `given`), `t0` and `t: real[T]`; outputs are the states by name at `t`.
+// The model behind `nodec FILE solve FIELD`: data are the field's states and inputs (defaults applied to
+// those not in `given`), `t0` and `t: real[T]`; outputs are the states by name at `t`.
 std::optional<Model> solve_model(Module& module, const Field& field, const std::set<std::string>& given,
                                  const Options& options, source::Diagnostics& diagnostics);
 

@@ -9,7 +9,12 @@ namespace nodec::semantics {
 
 Elaborator::Elaborator(Module& module, const Options& options, const Reader& reader, source::Files& files,
                        source::Diagnostics& diagnostics)
-    : module_(module), g_(module.graph), options_(options), reader_(reader), files_(files), diagnostics_(diagnostics) {}
+    : module_(module),
+      g_(module.graph),
+      options_(options),
+      reader_(reader),
+      files_(files),
+      diagnostics_(diagnostics) {}
 
 namespace {
 
@@ -183,7 +188,8 @@ void Elaborator::run(const syntax::File& file) {
 
 void Elaborator::check_defines() {
   auto check = [&](const std::string& name) {
-    if (defined_.contains(name) || std::find(definable_.begin(), definable_.end(), name) != definable_.end()) return;
+    if (defined_.contains(name) || std::find(definable_.begin(), definable_.end(), name) != definable_.end())
+      return;
     std::string near = source::nearest(name, definable_);
     auto& diagnostic = diagnostics_.report(Id::unknown_define, Span{}, name);
     if (!near.empty()) diagnostic.note(Span{}, "did you mean '" + near + "'?");
@@ -203,7 +209,9 @@ void Elaborator::declare_file(const syntax::File& file, const ScopePtr& scope, b
 }
 
 void Elaborator::declare(const syntax::DeclPtr& decl, const ScopePtr& scope) {
-  auto constant = [&](const syntax::Name& name, Value value) { bind(*scope, name.text, name.span, std::move(value)); };
+  auto constant = [&](const syntax::Name& name, Value value) {
+    bind(*scope, name.text, name.span, std::move(value));
+  };
   // Closures outlive no scope: the scope owns them.
   Scope* raw = scope.get();
   auto self = [raw] { return ScopePtr(ScopePtr(), raw); };
@@ -212,12 +220,14 @@ void Elaborator::declare(const syntax::DeclPtr& decl, const ScopePtr& scope) {
   } else if (auto* dim = std::get_if<syntax::DimDecl>(&decl->node)) {
     add_binding(scope, dim->name.text, dim->name.span, [=, this] { return dim_value(*dim, *raw); });
   } else if (auto* value = std::get_if<syntax::ConstDecl>(&decl->node)) {
-    add_binding(scope, value->name.text, value->name.span, [=, this] { return const_value(*value, *raw, decl->span); });
+    add_binding(scope, value->name.text, value->name.span,
+                [=, this] { return const_value(*value, *raw, decl->span); });
   } else if (auto* parameter = std::get_if<syntax::ParamDecl>(&decl->node)) {
     add_binding(scope, parameter->name.text, parameter->name.span,
                 [=, this] { return param(*parameter, self(), decl->span); });
   } else if (auto* made = std::get_if<syntax::Instance>(&decl->node)) {
-    add_binding(scope, made->name.text, made->name.span, [=, this] { return instance(*made, self(), decl->span); });
+    add_binding(scope, made->name.text, made->name.span,
+                [=, this] { return instance(*made, self(), decl->span); });
   } else if (auto* function = std::get_if<syntax::FnDecl>(&decl->node)) {
     constant(function->name, {Function{function, self()}});
   } else if (auto* layer = std::get_if<syntax::LayerDecl>(&decl->node)) {
@@ -226,7 +236,8 @@ void Elaborator::declare(const syntax::DeclPtr& decl, const ScopePtr& scope) {
     if (field->is_template) {
       constant(field->name, {FieldTemplate{field, self()}});
     } else {
-      const std::string path = scope->path + field->name.text + ".", source_path = scope->source_path + field->name.text + ".";
+      const std::string path = scope->path + field->name.text + ".",
+                        source_path = scope->source_path + field->name.text + ".";
       add_binding(scope, field->name.text, field->name.span,
                   [=, this]() -> Value { return {make_field(*field, self(), path, source_path, nullptr)}; });
     }
@@ -285,7 +296,8 @@ Elaborator::LoadedFile* Elaborator::load(const syntax::Use& use, Span span) {
   if (std::find(loading_.begin(), loading_.end(), name) != loading_.end()) {
     auto& diagnostic = diagnostics_.report(Id::cyclic_use, span, use.path);
     auto found = loaded_.find(name);
-    if (found != loaded_.end() && found->second.from.known()) diagnostic.note(found->second.from, "it is being read from here");
+    if (found != loaded_.end() && found->second.from.known())
+      diagnostic.note(found->second.from, "it is being read from here");
     throw Abandon{};
   }
   auto found = loaded_.find(name);

@@ -15,9 +15,9 @@ using graph::Kind;
 namespace {
 
 // Ops that keep ints ints; every other op of numbers is real.
-constexpr std::array integer_ops = {"add",  "sub",        "mul",     "neg",           "floor_divide", "modulo",
-                                    "abs",  "min",        "max",     "less",          "less_equal",   "greater",
-                                    "equal", "not_equal", "greater_equal"};
+constexpr std::array integer_ops = {"add",        "sub",     "mul",   "neg",       "floor_divide",
+                                    "modulo",     "abs",     "min",   "max",       "less",
+                                    "less_equal", "greater", "equal", "not_equal", "greater_equal"};
 
 bool keeps_integers(std::string_view op) {
   return std::find(integer_ops.begin(), integer_ops.end(), op) != integer_ops.end();
@@ -29,22 +29,38 @@ struct Spelled {
 
 Spelled spelled(syntax::Binary op) {
   switch (op) {
-    case syntax::Binary::add: return {"add", "+"};
-    case syntax::Binary::subtract: return {"sub", "-"};
-    case syntax::Binary::multiply: return {"mul", "*"};
-    case syntax::Binary::divide: return {"div", "/"};
-    case syntax::Binary::floor_divide: return {"floor_divide", "//"};
-    case syntax::Binary::modulo: return {"modulo", "%"};
-    case syntax::Binary::matmul: return {"", "@"};
-    case syntax::Binary::power: return {"pow", "^"};
-    case syntax::Binary::less: return {"less", "<"};
-    case syntax::Binary::less_equal: return {"less_equal", "<="};
-    case syntax::Binary::greater: return {"greater", ">"};
-    case syntax::Binary::greater_equal: return {"greater_equal", ">="};
-    case syntax::Binary::equal: return {"equal", "=="};
-    case syntax::Binary::not_equal: return {"not_equal", "!="};
-    case syntax::Binary::logical_and: return {"and", "and"};
-    case syntax::Binary::logical_or: return {"or", "or"};
+    case syntax::Binary::add:
+      return {"add", "+"};
+    case syntax::Binary::subtract:
+      return {"sub", "-"};
+    case syntax::Binary::multiply:
+      return {"mul", "*"};
+    case syntax::Binary::divide:
+      return {"div", "/"};
+    case syntax::Binary::floor_divide:
+      return {"floor_divide", "//"};
+    case syntax::Binary::modulo:
+      return {"modulo", "%"};
+    case syntax::Binary::matmul:
+      return {"", "@"};
+    case syntax::Binary::power:
+      return {"pow", "^"};
+    case syntax::Binary::less:
+      return {"less", "<"};
+    case syntax::Binary::less_equal:
+      return {"less_equal", "<="};
+    case syntax::Binary::greater:
+      return {"greater", ">"};
+    case syntax::Binary::greater_equal:
+      return {"greater_equal", ">="};
+    case syntax::Binary::equal:
+      return {"equal", "=="};
+    case syntax::Binary::not_equal:
+      return {"not_equal", "!="};
+    case syntax::Binary::logical_and:
+      return {"and", "and"};
+    case syntax::Binary::logical_or:
+      return {"or", "or"};
   }
   return {"", ""};
 }
@@ -58,8 +74,8 @@ Tensor Elaborator::arithmetic_operand(const Tensor& x, Span span, const std::str
   return x;
 }
 
-Tensor Elaborator::elementwise(std::string_view op, std::vector<Tensor> operands, const std::vector<Span>& spans,
-                               Span at, const std::string& what) {
+Tensor Elaborator::elementwise(std::string_view op, std::vector<Tensor> operands,
+                               const std::vector<Span>& spans, Span at, const std::string& what) {
   const bool logical = op == "and" || op == "or" || op == "not";
   const size_t first = op == "where" ? 1 : 0;  // of the operands that share an element
   bool reals = !keeps_integers(op) && op != "where", conditions = false;
@@ -130,20 +146,21 @@ Value Elaborator::binary(const syntax::BinaryOp& op, Span span, Scope& scope) {
   return {binary_values(op.op, a, op.left->span, b, op.right->span, span)};
 }
 
-Tensor Elaborator::binary_values(syntax::Binary op, const Tensor& a, Span a_span, const Tensor& b, Span b_span,
-                                 Span at) {
+Tensor Elaborator::binary_values(syntax::Binary op, const Tensor& a, Span a_span, const Tensor& b,
+                                 Span b_span, Span at) {
   const Spelled how = spelled(op);
   if (op == syntax::Binary::matmul) return product(a, a_span, b, b_span, at);
   if (op == syntax::Binary::power) return power(a, a_span, b, b_span, at);
   if ((op == syntax::Binary::equal || op == syntax::Binary::not_equal) && a.element() == Element::boolean &&
       b.element() == Element::boolean) {
-    Tensor both_or_neither = elementwise("where", {a, b, elementwise("not", {b}, {b_span}, at, quoted(how.symbol))},
-                                         {a_span, b_span, b_span}, at, quoted(how.symbol));
+    Tensor both_or_neither =
+        elementwise("where", {a, b, elementwise("not", {b}, {b_span}, at, quoted(how.symbol))},
+                    {a_span, b_span, b_span}, at, quoted(how.symbol));
     return op == syntax::Binary::equal ? both_or_neither
                                        : elementwise("not", {both_or_neither}, {at}, at, quoted(how.symbol));
   }
-  if ((op == syntax::Binary::floor_divide || op == syntax::Binary::modulo) && a.element() == Element::integer &&
-      b.integer() == 0) {
+  if ((op == syntax::Binary::floor_divide || op == syntax::Binary::modulo) &&
+      a.element() == Element::integer && b.integer() == 0) {
     fail(Id::division_by_zero, b_span);
   }
   return elementwise(how.op, {a, b}, {a_span, b_span}, at, quoted(how.symbol));
@@ -169,7 +186,8 @@ Tensor Elaborator::integer_power(const Tensor& base, int64_t exponent) {
   return {fit(result, base.loops, base.shape()), base.loops, base.rank() == 0 ? result.affine : std::nullopt};
 }
 
-Tensor Elaborator::power(const Tensor& base, Span base_span, const Tensor& exponent, Span exponent_span, Span at) {
+Tensor Elaborator::power(const Tensor& base, Span base_span, const Tensor& exponent, Span exponent_span,
+                         Span at) {
   arithmetic_operand(base, base_span, "the base of '^'");
   arithmetic_operand(exponent, exponent_span, "the exponent of '^'");
   constexpr int64_t largest_product = 1024;

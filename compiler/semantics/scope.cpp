@@ -26,7 +26,8 @@ Value Elaborator::lookup(Scope& scope, const std::string& name, Span span) {
 
 Value Elaborator::force(Binding& binding, const std::string& name, Span use) {
   if (binding.state == Binding::State::running) {
-    diagnostics_.report(Id::cyclic_definition, use, name).note(binding.span, "'" + name + "' is defined here");
+    diagnostics_.report(Id::cyclic_definition, use, name)
+        .note(binding.span, "'" + name + "' is defined here");
     throw Abandon{};
   }
   if (binding.state == Binding::State::pending) {
@@ -53,7 +54,8 @@ void Elaborator::bind(Scope& scope, const std::string& name, Span span, Value va
   place->second.span = span;
 }
 
-void Elaborator::add_binding(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make) {
+void Elaborator::add_binding(const ScopePtr& scope, const std::string& name, Span span,
+                             std::function<Value()> make) {
   auto [place, added] = scope->names.emplace(name, Binding{});
   if (!added) {
     diagnostics_.report(Id::defined_twice, span, name).note(place->second.span, "it is defined here first");
@@ -84,8 +86,10 @@ void Elaborator::unknown(const std::string& what, const std::string& name, Span 
 }
 
 void Elaborator::count_work(Span span) {
-  if (++steps_ > most_steps) fail(Id::expansion_too_large, span, "steps of elaboration", static_cast<long>(most_steps));
-  if (g_.size() > largest_graph) fail(Id::expansion_too_large, span, "graph nodes", static_cast<long>(largest_graph));
+  if (++steps_ > most_steps)
+    fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "steps of elaboration");
+  if (g_.size() > largest_graph)
+    fail(Id::expansion_too_large, span, static_cast<long>(largest_graph), "graph nodes");
 }
 
 void Elaborator::guarded(const std::function<void()>& statement) {

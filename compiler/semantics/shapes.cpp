@@ -104,10 +104,18 @@ Tensor Elaborator::from_affine(const Affine& affine) {
   return {affine_ref(affine), loops, affine};
 }
 
+Ref Elaborator::length(const Extent& extent) {
+  for (const std::string& atom : extent.atoms()) {
+    if (!shared_lengths_.contains(atom)) return g_.length(extent);
+  }
+  return g_.length(extent, graph::Base::parameter);
+}
+
 Ref Elaborator::affine_ref(const Affine& affine) {
   const Type integer_type{{}, Element::integer};
-  Ref base = affine.offset.is_constant() ? g_.constant(static_cast<double>(affine.offset.value()), integer_type)
-                                         : g_.length(affine.offset);
+  Ref base = affine.offset.is_constant()
+                 ? g_.constant(static_cast<double>(affine.offset.value()), integer_type)
+                 : length(affine.offset);
   for (const auto& [ref, coefficient] : affine.opaque) {
     Ref term = graph::mul(g_, g_.constant(static_cast<double>(coefficient), integer_type), ref);
     base = graph::add(g_, base, term);

@@ -34,7 +34,8 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
 
   auto time = [&](const Expr& expr, int rank, const char* what) {
     Tensor x = real(arithmetic_operand(tensor(expr, scope), expr.span, what));
-    if (x.rank() != rank) fail(Id::time_rank, expr.span, what, rank == 0 ? "a scalar" : "an array of one axis", x.type().text());
+    if (x.rank() != rank)
+      fail(Id::time_rank, expr.span, what, rank == 0 ? "a scalar" : "an array of one axis", x.type().text());
     return x;
   };
   std::optional<Tensor> times, from;
@@ -91,7 +92,8 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
   }
   if (solve.logdet) {
     // d log|det ∂z(t)/∂z(t0)| / dt = tr ∂f/∂z (Chen et al. 2018), the trace over all states.
-    if (solve.logdet->name.text != "exact") unsupported("'with logdet " + solve.logdet->name.text + "'", solve.logdet->span);
+    if (solve.logdet->name.text != "exact")
+      unsupported("'with logdet " + solve.logdet->name.text + "'", solve.logdet->span);
     Ref trace = g_.constant(0);
     for (size_t i = 0; i < field.states.size(); ++i) {
       derive::Refusal refusal;
@@ -134,7 +136,8 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
   return {parts};
 }
 
-void Elaborator::adjoint_of(const syntax::Method* written, MethodUse& method, graph::SolveInfo& info, Scope& scope) {
+void Elaborator::adjoint_of(const syntax::Method* written, MethodUse& method, graph::SolveInfo& info,
+                            Scope& scope) {
   std::string name = written ? written->name.text : "checkpoint";
   const Span span = written ? written->name.span : Span{};
   const bool overridden = !options_.adjoint.empty();

@@ -24,7 +24,8 @@ const std::vector<OptimizerRow>& optimizers() {
   return rows;
 }
 
-const std::vector<std::string> train_options = {"optimizer", "batch", "epochs", "steps", "clip", "patience", "freeze"};
+const std::vector<std::string> train_options = {"optimizer", "batch",    "epochs", "steps",
+                                                "clip",      "patience", "freeze"};
 
 }  // namespace
 
@@ -34,7 +35,8 @@ std::string Elaborator::path_of(const Expr& expr, Scope& scope) {
     path = name->text;
   } else if (auto* member = std::get_if<syntax::Member>(&expr.node)) {
     path = path_of(*member->object, scope) + "." + member->name.text;
-  } else if (auto* index = std::get_if<syntax::Index>(&expr.node); index && index->items.size() == 1 && !index->items[0].slice) {
+  } else if (auto* index = std::get_if<syntax::Index>(&expr.node);
+             index && index->items.size() == 1 && !index->items[0].slice) {
     const int64_t k = constant_integer(*index->items[0].lo, scope, "the index of a path");
     path = path_of(*index->object, scope) + "." + std::to_string(k);
   } else {
@@ -52,7 +54,7 @@ std::string Elaborator::parameter_group(std::string path, Span span, Scope& scop
   }
   std::vector<std::string> candidates;
   for (const ParameterDecl& parameter : parameters_) {
-    for (size_t end = parameter.path.find('.'); ; end = parameter.path.find('.', end + 1)) {
+    for (size_t end = parameter.path.find('.');; end = parameter.path.find('.', end + 1)) {
       candidates.push_back(parameter.path.substr(0, end));
       if (end == std::string::npos) break;
     }
@@ -76,7 +78,8 @@ TrainSpec Elaborator::train(const syntax::Train& train, Span span, Scope& scope)
       for (size_t i = 1; i < option.path.size(); ++i) path += (i > 1 ? "." : "") + option.path[i].text;
       auto [place, added] = seen.emplace(name + "." + path, option.span);
       if (!added) {
-        diagnostics_.report(Id::defined_twice, option.span, name).note(place->second, "it is defined here first");
+        diagnostics_.report(Id::defined_twice, option.span, name)
+            .note(place->second, "it is defined here first");
         throw Abandon{};
       }
       if (std::find(train_options.begin(), train_options.end(), name) == train_options.end() ||

@@ -1,7 +1,7 @@
 // What a name or an expression stands for while a file is elaborated.
 //
-// A tensor inside a comprehension carries one leading axis for each loop that it depends on: a loop is never run here,
-// it becomes an axis of the graph.
+// A tensor inside a comprehension carries one leading axis for each loop that it depends on: a loop is never
+// run here, it becomes an axis of the graph.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@
 
 namespace nodec::semantics {
 
-// An integer as offset + Σ coefficient · loop variable + Σ coefficient · run-time int. It tells what a shape, a slice's
-// length or a view's index map is.
+// An integer as offset + Σ coefficient · loop variable + Σ coefficient · run-time int. It tells what a shape,
+// a slice's length or a view's index map is.
 struct Affine {
   Extent offset;
   std::vector<std::pair<int, int64_t>> loops;   // loop, coefficient; loops ascending
@@ -109,8 +109,9 @@ struct Value {
   struct ArrayValue {  // layers or fields, NAME[k]
     std::vector<Value> instances;
   };
-  std::variant<Failed, Tensor, TupleValue, DimList, Function, Builtin, LayerTemplate, std::shared_ptr<LayerInstance>,
-               ArrayValue, FieldTemplate, std::shared_ptr<FieldInstance>, Namespace, TableauName, ModelName>
+  std::variant<Failed, Tensor, TupleValue, DimList, Function, Builtin, LayerTemplate,
+               std::shared_ptr<LayerInstance>, ArrayValue, FieldTemplate, std::shared_ptr<FieldInstance>,
+               Namespace, TableauName, ModelName>
       node;
 
   template <class T>

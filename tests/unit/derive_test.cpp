@@ -107,6 +107,9 @@ TEST_CASE("crossing from samples to parameters is a sum over the batch, once") {
   const Ref w_bar = vjp(g, {objective}, {g.constant(1.0)}, {w}, &refusal)[0];
   REQUIRE(!refusal);
   CHECK(w_bar->base == Base::parameter);
+  // What is one value for all samples is multiplied by their number, not summed.
+  for (Ref node : postorder(std::vector<Ref>{w_bar}))
+    if (node->is(Kind::batch_sum)) CHECK(node->operands[0]->base == Base::sample);
   std::vector<Environment> samples(3);
   double expected = 0;
   for (size_t i = 0; i < samples.size(); ++i) {

@@ -1,4 +1,5 @@
-// Lowers results and runs them over samples with the tile interpreter, next to the reference evaluator's values.
+// Lowers results and runs them over samples with the tile interpreter, next to the reference evaluator's
+// values.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -28,11 +29,12 @@ struct Lowered {
 };
 
 inline bool ragged(const std::vector<graph::Environment>& samples) {
-  return std::any_of(samples.begin(), samples.end(), [&](const auto& s) { return s.lengths != samples[0].lengths; });
+  return std::any_of(samples.begin(), samples.end(),
+                     [&](const auto& s) { return s.lengths != samples[0].lengths; });
 }
 
-inline Lowered lower(const std::vector<graph::Output>& results, const std::vector<graph::Environment>& samples,
-                     const Lowering& how = {}) {
+inline Lowered lower(const std::vector<graph::Output>& results,
+                     const std::vector<graph::Environment>& samples, const Lowering& how = {}) {
   schedule::Request request;
   request.results = results;
   for (const auto& [path, value] : samples[0].parameters) request.parameters.emplace_back(path, value.size());
@@ -74,7 +76,8 @@ inline std::map<std::string, int64_t> largest_lengths(const std::vector<graph::E
   return lengths;
 }
 
-inline schedule::BatchResult run(const schedule::Program& program, const std::vector<graph::Environment>& samples) {
+inline schedule::BatchResult run(const schedule::Program& program,
+                                 const std::vector<graph::Environment>& samples) {
   schedule::Batch batch;
   batch.samples = static_cast<int64_t>(samples.size());
   const auto largest = largest_lengths(samples);
@@ -111,7 +114,8 @@ inline schedule::BatchResult run(const schedule::Program& program, const std::ve
   if (program.ragged) {
     for (const graph::Environment& sample : samples) {
       for (const std::string& atom : program.interface.lengths) {
-        batch.sample_lengths.push_back(static_cast<int32_t>(graph::Extent::length(atom).evaluate(sample.lengths)));
+        batch.sample_lengths.push_back(
+            static_cast<int32_t>(graph::Extent::length(atom).evaluate(sample.lengths)));
       }
     }
   }
@@ -126,8 +130,8 @@ inline bool close(double a, double b, double tolerance) {
 
 // Checks every result of every sample against the reference.
 inline Lowered check_against_reference(const std::vector<graph::Output>& results,
-                                       const std::vector<graph::Environment>& samples, double tolerance = 1e-12,
-                                       const Lowering& how = {}) {
+                                       const std::vector<graph::Environment>& samples,
+                                       double tolerance = 1e-12, const Lowering& how = {}) {
   Lowered lowered = lower(results, samples, how);
   REQUIRE(lowered.refusal == "");
   const schedule::BatchResult got = run(lowered.program, samples);
@@ -148,7 +152,8 @@ inline Lowered check_against_reference(const std::vector<graph::Output>& results
     for (size_t s = 0; s < (entry.per_sample ? samples.size() : 1); ++s) {
       const graph::Tensor& reference = wanted[r][wanted[r].size() == 1 ? 0 : s];
       const std::vector<double> expected = padded(reference, shape);
-      const double* values = entry.per_sample ? got.outputs[static_cast<size_t>(entry.slot)].data() + static_cast<int64_t>(s) * size
+      const double* values = entry.per_sample ? got.outputs[static_cast<size_t>(entry.slot)].data() +
+                                                    static_cast<int64_t>(s) * size
                                               : got.totals.data() + entry.offset.evaluate(largest);
       for (int64_t e = 0; e < size; ++e) {
         if (close(values[e], expected[static_cast<size_t>(e)], tolerance)) continue;

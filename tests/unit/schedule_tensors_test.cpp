@@ -42,7 +42,8 @@ class Numbers {
 std::vector<Environment> environments(int count, bool ragged, unsigned seed = 1) {
   Numbers numbers(seed);
   std::vector<Environment> samples(static_cast<size_t>(count));
-  const Tensor a = numbers.tensor({5, 5}), b = numbers.tensor({5}), wide = numbers.tensor({7, 3}), s = numbers.tensor({4});
+  const Tensor a = numbers.tensor({5, 5}), b = numbers.tensor({5}), wide = numbers.tensor({7, 3}),
+               s = numbers.tensor({4});
   for (int i = 0; i < count; ++i) {
     Environment& e = samples[static_cast<size_t>(i)];
     const int64_t length = ragged ? 1 + (i * 3) % 5 : 4;
@@ -89,7 +90,8 @@ TEST_CASE("elementwise, sums, slices and reshapes per sample") {
     const Ref squares = graph::mul(g, l.y, l.y);
     const Ref total = graph::sum_all(g, squares);
     const Ref columns = graph::sum(g, l.map("tanh", {l.y}), {0});
-    const Ref reversed = g.view(l.x, {.axes = {{.offset = 4, .terms = {{0, -1}}}}, .fill = false, .place = ""}, {5});
+    const Ref reversed =
+        g.view(l.x, {.axes = {{.offset = 4, .terms = {{0, -1}}}}, .fill = false, .place = ""}, {5});
     const Ref table = g.reshape(graph::slice(g, l.x, 0, 1, 4), {2, 2});
     const Ref mean = graph::div(g, total, graph::to_real(g, g.length(T)));
     check_against_reference({{"squares", squares},
@@ -111,7 +113,8 @@ TEST_CASE("one matrix kernel with its bias for a layer") {
   Graph& g = l.g;
   const Ref layer = l.map("tanh", {graph::add(g, graph::matmul(g, l.a, l.x), l.b)});
   const Ref transposed = g.contract({"oi", "o"}, "i", {l.a, layer});
-  const auto lowered = check_against_reference({{"layer", layer}, {"back", transposed}}, environments(6, false));
+  const auto lowered =
+      check_against_reference({{"layer", layer}, {"back", transposed}}, environments(6, false));
   const std::string pool = function_of(lowered.text, "pool");
   CHECK(count(pool, "contract ") == 2);
   CHECK(count(pool, "@b.") == 1);
@@ -125,8 +128,10 @@ TEST_CASE("the matrix kernel runs along a batch axis") {
     const Ref rows = g.contract({"ti", "oi"}, "to", {l.y, l.wide});
     const Ref columns = g.contract({"ti", "oi"}, "ot", {l.y, l.wide});
     const auto lowered = check_against_reference(
-        {{"rows", rows}, {"columns", columns}, {"biased", graph::add(g, g.contract({"ti", "oi"}, "ot", {l.map("cos", {l.y}), l.wide}),
-                                                               graph::expand(g, graph::at(g, l.wide, 1, 0), {0}, {7, T}))}},
+        {{"rows", rows},
+         {"columns", columns},
+         {"biased", graph::add(g, g.contract({"ti", "oi"}, "ot", {l.map("cos", {l.y}), l.wide}),
+                               graph::expand(g, graph::at(g, l.wide, 1, 0), {0}, {7, T}))}},
         environments(6, ragged));
     CHECK(count(function_of(lowered.text, "pool"), "contract ") >= 2);
   }
@@ -141,11 +146,18 @@ TEST_CASE("sums over the batch store no sample's share of a matrix") {
     const Ref gradient = g.batch_sum(g.contract({"o", "i"}, "oi", {h, l.x}));
     const Ref turned = g.batch_sum(g.contract({"o", "i"}, "io", {l.map("sin", {h}), l.x}));
     const Ref along = g.batch_sum(g.contract({"to", "ti"}, "oi", {l.map("sin", {l.y}), l.y}));
-    const Ref both = g.batch_sum(graph::add(g, g.contract({"o", "i"}, "oi", {h, h}), graph::neg(g, g.contract({"o", "i"}, "oi", {l.x, h}))));
+    const Ref both = g.batch_sum(graph::add(g, g.contract({"o", "i"}, "oi", {h, h}),
+                                            graph::neg(g, g.contract({"o", "i"}, "oi", {l.x, h}))));
     const Ref placed = g.batch_sum(graph::pad(g, g.contract({"o", "i"}, "oi", {h, l.x}), 1, 1, 2));
-    const Ref loss = graph::div(g, g.batch_sum(graph::sum_all(g, graph::mul(g, l.y, l.y))), g.setting("samples"));
-    const auto lowered = check_against_reference({{"gradient", gradient}, {"turned", turned}, {"along", along}, {"both", both},
-                                                  {"placed", placed}, {"bias", g.batch_sum(h)}, {"loss", loss}},
+    const Ref loss =
+        graph::div(g, g.batch_sum(graph::sum_all(g, graph::mul(g, l.y, l.y))), g.setting("samples"));
+    const auto lowered = check_against_reference({{"gradient", gradient},
+                                                  {"turned", turned},
+                                                  {"along", along},
+                                                  {"both", both},
+                                                  {"placed", placed},
+                                                  {"bias", g.batch_sum(h)},
+                                                  {"loss", loss}},
                                                  environments(7, ragged));
     const std::string pool = function_of(lowered.text, "pool");
     CHECK(count(pool, "outer ") == 6);
@@ -158,13 +170,20 @@ TEST_CASE("run-time indices: in range, and reported with NaN outside") {
   Leaves l;
   Graph& g = l.g;
   const Ref picked = g.gather(l.x, {l.i});
-  graph::View view{.axes = {{.offset = 0, .terms = {{0, 1}}, .dynamic = 1}}, .fill = false, .place = "m.node:3"};
+  graph::View view{
+      .axes = {{.offset = 0, .terms = {{0, 1}}, .dynamic = 1}}, .fill = false, .place = "m.node:3"};
   const Ref window = g.view(l.x, view, {3}, {l.i});
   const Ref placed = g.place(graph::slice(g, l.x, 0, 0, 3), view, {5}, {l.i});
-  const Ref scattered = g.scatter_add(graph::slice(g, l.x, 0, 0, 2), {g.constant({3, 3}, {{2}, Element::integer})}, {5});
+  const Ref scattered =
+      g.scatter_add(graph::slice(g, l.x, 0, 0, 2), {g.constant({3, 3}, {{2}, Element::integer})}, {5});
   const Ref spread = g.batch_sum(g.scatter_add(graph::at(g, l.x, 0, 1), {l.i}, {4}));
   auto samples = environments(6, false);
-  check_against_reference({{"picked", picked}, {"window", window}, {"placed", placed}, {"scattered", scattered}, {"spread", spread}}, samples);
+  check_against_reference({{"picked", picked},
+                           {"window", window},
+                           {"placed", placed},
+                           {"scattered", scattered},
+                           {"spread", spread}},
+                          samples);
   samples[4].data["i"] = Tensor{{}, {3}};
   const auto lowered = check_against_reference({{"window", window}}, samples);
   const auto result = test::run(lowered.program, samples);
@@ -194,8 +213,12 @@ TEST_CASE("parameter expressions are computed once, before the samples") {
   const Ref k = l.map("exp", {g.contract({"oi", "ij"}, "oj", {l.a, l.a})});
   const Ref value = graph::matmul(g, k, l.x);
   const Ref after = graph::mul(g, g.batch_sum(value), graph::at(g, k, 0, 2));
-  const auto lowered = check_against_reference({{"value", value}, {"k", k}, {"after", after}, {"shared", graph::add(g, graph::at(g, l.x, 0, 1), graph::at(g, l.s, 0, 3))}},
-                                               environments(5, false));
+  const auto lowered =
+      check_against_reference({{"value", value},
+                               {"k", k},
+                               {"after", after},
+                               {"shared", graph::add(g, graph::at(g, l.x, 0, 1), graph::at(g, l.s, 0, 3))}},
+                              environments(5, false));
   CHECK(count(function_of(lowered.text, "pool"), " fma ") == 0);
 }
 
@@ -208,34 +231,74 @@ TEST_CASE("random expressions agree with the reference") {
     std::vector<Ref> vectors{l.x, l.b, graph::at(g, l.a, 0, 1), g.constant(0.5, {{5}})};
     std::vector<Ref> matrices{l.a, graph::expand(g, l.x, {0}, {5, 5})};
     std::vector<Ref> rows{l.y, graph::expand(g, graph::slice(g, l.x, 0, 1, 3), {1}, {T, 3})};
-    const auto pick = [&](std::vector<Ref>& from) { return from[static_cast<size_t>(numbers.below(static_cast<int>(from.size())))]; };
+    const auto pick = [&](std::vector<Ref>& from) {
+      return from[static_cast<size_t>(numbers.below(static_cast<int>(from.size())))];
+    };
     const char* unary[] = {"tanh", "sin", "neg", "abs", "sigmoid"};
     const char* binary[] = {"add", "mul", "sub", "max"};
     for (int step = 0; step < 14; ++step) {
       switch (numbers.below(14)) {
-        case 0: vectors.push_back(l.map(unary[numbers.below(5)], {pick(vectors)})); break;
-        case 1: vectors.push_back(l.map(binary[numbers.below(4)], {pick(vectors), pick(vectors)})); break;
-        case 2: vectors.push_back(graph::matmul(g, pick(matrices), pick(vectors))); break;
-        case 3: matrices.push_back(l.map(binary[numbers.below(4)], {pick(matrices), pick(matrices)})); break;
-        case 4: matrices.push_back(g.contract({"i", "j"}, "ij", {pick(vectors), pick(vectors)})); break;
-        case 5: matrices.push_back(graph::transpose(g, pick(matrices), {1, 0})); break;
-        case 6: rows.push_back(l.map(binary[numbers.below(4)], {pick(rows), pick(rows)})); break;
-        case 7: rows.push_back(l.map(unary[numbers.below(5)], {pick(rows)})); break;
-        case 8: vectors.push_back(graph::pad(g, graph::sum(g, pick(rows), {0}), 0, 1, 1)); break;
-        case 9: vectors.push_back(g.concat({graph::slice(g, pick(vectors), 0, 2, 3), graph::slice(g, pick(vectors), 0, 0, 2)}, 0)); break;
-        case 10: rows.push_back(graph::expand(g, graph::slice(g, pick(vectors), 0, numbers.below(3), 3), {1}, {T, 3})); break;
-        case 11: vectors.push_back(g.reduce(pick(matrices), graph::Reduction::max, {1})); break;
-        case 12: vectors.push_back(g.contract({"ii"}, "i", {pick(matrices)})); break;
-        case 13: rows.push_back(g.contract({"ti", "ij"}, "tj", {pick(rows), graph::slice(g, graph::slice(g, pick(matrices), 0, 1, 3), 1, 2, 3)})); break;
+        case 0:
+          vectors.push_back(l.map(unary[numbers.below(5)], {pick(vectors)}));
+          break;
+        case 1:
+          vectors.push_back(l.map(binary[numbers.below(4)], {pick(vectors), pick(vectors)}));
+          break;
+        case 2:
+          vectors.push_back(graph::matmul(g, pick(matrices), pick(vectors)));
+          break;
+        case 3:
+          matrices.push_back(l.map(binary[numbers.below(4)], {pick(matrices), pick(matrices)}));
+          break;
+        case 4:
+          matrices.push_back(g.contract({"i", "j"}, "ij", {pick(vectors), pick(vectors)}));
+          break;
+        case 5:
+          matrices.push_back(graph::transpose(g, pick(matrices), {1, 0}));
+          break;
+        case 6:
+          rows.push_back(l.map(binary[numbers.below(4)], {pick(rows), pick(rows)}));
+          break;
+        case 7:
+          rows.push_back(l.map(unary[numbers.below(5)], {pick(rows)}));
+          break;
+        case 8:
+          vectors.push_back(graph::pad(g, graph::sum(g, pick(rows), {0}), 0, 1, 1));
+          break;
+        case 9:
+          vectors.push_back(g.concat(
+              {graph::slice(g, pick(vectors), 0, 2, 3), graph::slice(g, pick(vectors), 0, 0, 2)}, 0));
+          break;
+        case 10:
+          rows.push_back(
+              graph::expand(g, graph::slice(g, pick(vectors), 0, numbers.below(3), 3), {1}, {T, 3}));
+          break;
+        case 11:
+          vectors.push_back(g.reduce(pick(matrices), graph::Reduction::max, {1}));
+          break;
+        case 12:
+          vectors.push_back(g.contract({"ii"}, "i", {pick(matrices)}));
+          break;
+        case 13:
+          rows.push_back(
+              g.contract({"ti", "ij"}, "tj",
+                         {pick(rows), graph::slice(g, graph::slice(g, pick(matrices), 0, 1, 3), 1, 2, 3)}));
+          break;
       }
     }
-    std::vector<graph::Output> results{{"v", vectors.back()}, {"m", matrices.back()}, {"r", graph::add(g, rows.back(), l.y)},
-                                       {"vs", g.batch_sum(vectors.back())}, {"ms", g.batch_sum(matrices.back())},
+    std::vector<graph::Output> results{{"v", vectors.back()},
+                                       {"m", matrices.back()},
+                                       {"r", graph::add(g, rows.back(), l.y)},
+                                       {"vs", g.batch_sum(vectors.back())},
+                                       {"ms", g.batch_sum(matrices.back())},
                                        {"rs", g.batch_sum(graph::sum(g, rows.back(), {0}))}};
     for (size_t i = 0; i < results.size(); ++i) {
-      if (results[i].value->is(graph::Kind::batch_sum) && results[i].value->operands[0]->base != graph::Base::sample) results[i].value = l.b;
+      if (results[i].value->is(graph::Kind::batch_sum) &&
+          results[i].value->operands[0]->base != graph::Base::sample)
+        results[i].value = l.b;
     }
-    check_against_reference(results, environments(6, seed % 2 == 1, seed), 1e-10, {.lanes = seed % 3 == 0 ? 8 : 4});
+    check_against_reference(results, environments(6, seed % 2 == 1, seed), 1e-10,
+                            {.lanes = seed % 3 == 0 ? 8 : 4});
   }
 }
 

@@ -11,29 +11,34 @@ using semantics::test::Program;
 
 namespace {
 
-// The value of an expression over x = [1, 2, 3], M = [[1, 2, 3], [4, 5, 6]], k = 2, a = 0.5, of T = 4 elements w.
+// The value of an expression over x = [1, 2, 3], M = [[1, 2, 3], [4, 5, 6]], k = 2, a = 0.5, of T = 4
+// elements w.
 graph::Tensor value(const std::string& expression, const std::string& before = "") {
   Program program(before +
-                  "\nmodel m {\n  dim T\n  data x: real[3], M: real[2, 3], k: int in 0..3, a: real, w: real[T], q: int[3]\n"
-                  "  output r = " + expression + "\n}\n");
+                  "\nmodel m {\n  dim T\n  data x: real[3], M: real[2, 3], k: int in 0..3, a: real, w: "
+                  "real[T], q: int[3]\n"
+                  "  output r = " +
+                  expression + "\n}\n");
   INFO(expression);
   INFO(program.rendered);
   REQUIRE(program.module);
   CHECK(program.invalid() == "");
   graph::Environment sample;
-  sample.data = {{"x", {{3}, {1, 2, 3}}},        {"M", {{2, 3}, {1, 2, 3, 4, 5, 6}}}, {"k", graph::Tensor::scalar(2)},
-                 {"a", graph::Tensor::scalar(0.5)}, {"w", {{4}, {10, 20, 30, 40}}},     {"q", {{3}, {7, -7, 2}}}};
+  sample.data = {{"x", {{3}, {1, 2, 3}}},         {"M", {{2, 3}, {1, 2, 3, 4, 5, 6}}},
+                 {"k", graph::Tensor::scalar(2)}, {"a", graph::Tensor::scalar(0.5)},
+                 {"w", {{4}, {10, 20, 30, 40}}},  {"q", {{3}, {7, -7, 2}}}};
   sample.lengths = {{"T", 4}};
   return graph::evaluate(program.model().outputs.at(0).value, sample);
 }
 
-void check(const std::string& expression, const std::vector<int64_t>& shape, const std::vector<double>& expected,
-           const std::string& before = "") {
+void check(const std::string& expression, const std::vector<int64_t>& shape,
+           const std::vector<double>& expected, const std::string& before = "") {
   graph::Tensor result = value(expression, before);
   INFO(expression);
   CHECK(result.shape == shape);
   REQUIRE(result.values.size() == expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) CHECK(result.values[i] == doctest::Approx(expected[i]).epsilon(1e-13));
+  for (size_t i = 0; i < expected.size(); ++i)
+    CHECK(result.values[i] == doctest::Approx(expected[i]).epsilon(1e-13));
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ struct Program {
       std::vector<graph::Output> results = m.outputs;
       results.insert(results.end(), m.metrics.begin(), m.metrics.end());
       if (m.loss) results.push_back({"loss", m.loss});
-      if (std::string wrong = graph::verify(module->graph, results); !wrong.empty()) return m.name + ": " + wrong;
+      if (std::string wrong = graph::verify(module->graph, results); !wrong.empty())
+        return m.name + ": " + wrong;
     }
     return "";
   }

@@ -10,22 +10,27 @@ using semantics::test::Program;
 
 namespace {
 
-void check(const std::string& expression, const std::vector<int64_t>& shape, const std::vector<double>& expected,
-           const std::string& before = "") {
-  Program program(before + "\nmodel m {\n  dim T\n  data x: real[3], M: real[2, 3], w: real[T], k: int in 0..3\n"
-                  "  output r = " + expression + "\n}\n");
+void check(const std::string& expression, const std::vector<int64_t>& shape,
+           const std::vector<double>& expected, const std::string& before = "") {
+  Program program(before +
+                  "\nmodel m {\n  dim T\n  data x: real[3], M: real[2, 3], w: real[T], k: int in 0..3\n"
+                  "  output r = " +
+                  expression + "\n}\n");
   INFO(expression);
   INFO(program.rendered);
   REQUIRE(program.module);
   CHECK(program.invalid() == "");
   graph::Environment sample;
-  sample.data = {{"x", {{3}, {1, 2, 3}}}, {"M", {{2, 3}, {1, 2, 3, 4, 5, 6}}}, {"w", {{4}, {10, 20, 30, 40}}},
+  sample.data = {{"x", {{3}, {1, 2, 3}}},
+                 {"M", {{2, 3}, {1, 2, 3, 4, 5, 6}}},
+                 {"w", {{4}, {10, 20, 30, 40}}},
                  {"k", graph::Tensor::scalar(1)}};
   sample.lengths = {{"T", 4}};
   graph::Tensor result = graph::evaluate(program.model().outputs.at(0).value, sample);
   CHECK(result.shape == shape);
   REQUIRE(result.values.size() == expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) CHECK(result.values[i] == doctest::Approx(expected[i]).epsilon(1e-13));
+  for (size_t i = 0; i < expected.size(); ++i)
+    CHECK(result.values[i] == doctest::Approx(expected[i]).epsilon(1e-13));
 }
 
 }  // namespace
@@ -67,7 +72,9 @@ TEST_CASE("reductions over loops") {
 }
 
 TEST_CASE("a sum of products is one contraction") {
-  Program program("model m { data x: real[3], M: real[2, 3]\n  output r = [sum(M[i, j] * x[j] for j in 0..3) for i in 0..2] }");
+  Program program(
+      "model m { data x: real[3], M: real[2, 3]\n  output r = [sum(M[i, j] * x[j] for j in 0..3) for i in "
+      "0..2] }");
   REQUIRE(program.module);
   const std::string text = graph::print(program.model().outputs);
   CHECK(text.find("contract \"ij,j->i\"") != std::string::npos);
@@ -78,7 +85,9 @@ TEST_CASE("folds and scans over constant ranges") {
   check("fold s from 0 for i in 0..4 { return s + i }", {}, {6});
   check("scan s from 0 for i in 0..4 { let d = 2 * i; return s + d }", {4}, {0, 2, 6, 12});
   check("fold h from x for r in M { return h + r }", {3}, {6, 9, 12});
-  check("let_pair(3)", {}, {13}, "fn let_pair(n) { let (a, b) = fold (p, q) from (0, 1) for i in 0..7 { return (q, p + q) }; return a }");
+  check("let_pair(3)", {}, {13},
+        "fn let_pair(n) { let (a, b) = fold (p, q) from (0, 1) for i in 0..7 { return (q, p + q) }; return a "
+        "}");
   check("[fold s from v for i in 0..2 { return 2 * s } for v in x]", {3}, {4, 8, 12});
 }
 

@@ -27,7 +27,9 @@ double control(const semantics::Model& model, graph::Control which) {
   return node->operands[solve_of(model).control_operand(which)]->as<graph::Constant>().values[0];
 }
 
-double scalar(graph::Ref root, const graph::Environment& sample) { return graph::evaluate(root, sample).values.at(0); }
+double scalar(graph::Ref root, const graph::Environment& sample) {
+  return graph::evaluate(root, sample).values.at(0);
+}
 
 }  // namespace
 
@@ -40,9 +42,9 @@ model m { data x: real[2]; param gain: real = 2; layer own = dense(1, 1)
 )");
   INFO(program.rendered);
   REQUIRE(program.module);
-  CHECK(paths(program.model()) ==
-        std::vector<std::string>{"net.hidden.0.W", "net.hidden.0.b", "net.hidden.1.W", "net.hidden.1.b", "net.out.W",
-                                 "net.out.b", "m.gain", "m.own.W", "m.own.b"});
+  CHECK(paths(program.model()) == std::vector<std::string>{"net.hidden.0.W", "net.hidden.0.b",
+                                                           "net.hidden.1.W", "net.hidden.1.b", "net.out.W",
+                                                           "net.out.b", "m.gain", "m.own.W", "m.own.b"});
   CHECK(program.model().parameters[2].source_path == "net.hidden[1].W");
   CHECK(program.model().parameters[2].type.text() == "real[4, 3]");
   CHECK(program.model().parameters[0].initializer.kind == semantics::Initializer::Kind::glorot_uniform);
@@ -141,9 +143,11 @@ model m { let (z, c, ld) = solve f(z = 0.7) from 0 to 2 with logdet by dopri5(rt
 }
 
 TEST_CASE("methods have their defaults, and options override them") {
-  const std::string text = "field f { state z: real, w: real = 0; z' = -z; w' = z }\n"
-                           "model m { let (z, w) = solve f(z = 1) from 0 to 1 by dopri5(rtol = 1e-7, norm = [z]) adjoint backsolve(rtol = 1e-5)\n"
-                           "  output z }";
+  const std::string text =
+      "field f { state z: real, w: real = 0; z' = -z; w' = z }\n"
+      "model m { let (z, w) = solve f(z = 1) from 0 to 1 by dopri5(rtol = 1e-7, norm = [z]) adjoint "
+      "backsolve(rtol = 1e-5)\n"
+      "  output z }";
   Program plain("field f { state z: real; z' = -z }\nmodel m { output z = solve f(z = 1) from 0 to 1 }");
   REQUIRE(plain.module);
   CHECK(solve_of(plain.model()).tableau->name == "tsit5");
@@ -176,8 +180,9 @@ TEST_CASE("methods have their defaults, and options override them") {
 TEST_CASE("every built-in method is what its order says") {
   for (const char* method : {"euler", "midpoint", "heun", "rk4", "bosh3", "dopri5", "tsit5", "dop853"}) {
     auto error = [&](int steps) {
-      Program program("field f { state z: real; z' = z * cos(t) }\nmodel m { output z = solve f(z = 1) from 0 to 3 by " +
-                      std::string(method) + "(steps = " + std::to_string(steps) + ") }");
+      Program program(
+          "field f { state z: real; z' = z * cos(t) }\nmodel m { output z = solve f(z = 1) from 0 to 3 by " +
+          std::string(method) + "(steps = " + std::to_string(steps) + ") }");
       INFO(program.rendered);
       REQUIRE(program.module);
       return std::abs(scalar(program.model().outputs[0].value, {}) - std::exp(std::sin(3.0)));
@@ -280,7 +285,10 @@ model second { dim N
   CHECK(fixed.model(0).samples[0].stream == 0);
   CHECK(fixed.model(1).samples[2].stream == 3);
   graph::Environment sample;
-  sample.random = {{0, vector({0, 1})}, {1, graph::Tensor::scalar(0.6)}, {2, graph::Tensor::scalar(0.5)}, {3, graph::Tensor::scalar(0.1)}};
+  sample.random = {{0, vector({0, 1})},
+                   {1, graph::Tensor::scalar(0.6)},
+                   {2, graph::Tensor::scalar(0.5)},
+                   {3, graph::Tensor::scalar(0.1)}};
   sample.data = {{"y", vector({10, 20, 30, 40})}};
   sample.lengths = {{"N", 4}};
   CHECK(graph::evaluate(fixed.model(0).outputs[0].value, sample).values == std::vector<double>{1, 3});
@@ -289,7 +297,8 @@ model second { dim N
 }
 
 TEST_CASE("lengths come from the data, and constant indices are checked against them") {
-  Program program("model m { dim T, N\n  data t: real[T], y: real[T, N, 2]\n  output a = t[3]\n  output b = y[0, 1:N] }");
+  Program program(
+      "model m { dim T, N\n  data t: real[T], y: real[T, N, 2]\n  output a = t[3]\n  output b = y[0, 1:N] }");
   INFO(program.rendered);
   REQUIRE(program.module);
   CHECK(program.model().lengths == std::vector<std::string>{"T", "N"});
@@ -345,8 +354,9 @@ TEST_CASE("files use each other relative to themselves") {
 }
 
 TEST_CASE("a const without value is data of all samples") {
-  Program program("dim N = 2\nconst A: real[N, N]\nfield f { state z: real[N]; z' = A @ z }\n"
-                  "model m { data x: real[N]\n  output r = f(z = x) }");
+  Program program(
+      "dim N = 2\nconst A: real[N, N]\nfield f { state z: real[N]; z' = A @ z }\n"
+      "model m { data x: real[N]\n  output r = f(z = x) }");
   INFO(program.rendered);
   REQUIRE(program.module);
   REQUIRE(program.model().data.size() == 2);
@@ -358,13 +368,17 @@ TEST_CASE("a field alone makes a model of its initial values and times") {
   REQUIRE(program.module);
   source::Diagnostics diagnostics;
   semantics::Options options;
-  auto model = semantics::solve_model(*program.module, program.module->fields[0], {"z"}, options, diagnostics);
+  auto model =
+      semantics::solve_model(*program.module, program.module->fields[0], {"z"}, options, diagnostics);
   REQUIRE(model);
   graph::Environment sample;
-  sample.data = {{"z", graph::Tensor::scalar(2)}, {"k", graph::Tensor::scalar(1)}, {"t0", graph::Tensor::scalar(0)},
+  sample.data = {{"z", graph::Tensor::scalar(2)},
+                 {"k", graph::Tensor::scalar(1)},
+                 {"t0", graph::Tensor::scalar(0)},
                  {"t", vector({0, 1})}};
   sample.lengths = {{"T", 2}};
   CHECK(graph::verify(program.module->graph, model->outputs) == "");
-  CHECK(graph::evaluate(model->outputs[0].value, sample).values[1] == doctest::Approx(2 * std::exp(-1.0)).epsilon(1e-10));
+  CHECK(graph::evaluate(model->outputs[0].value, sample).values[1] ==
+        doctest::Approx(2 * std::exp(-1.0)).epsilon(1e-10));
   CHECK(graph::evaluate(model->outputs[1].value, sample).values[1] == doctest::Approx(5).epsilon(1e-12));
 }
