@@ -63,18 +63,34 @@ std::optional<std::vector<int64_t>> integers(const Json& json) {
   return values;
 }
 
-// The header; a name that occurs twice is reported in `duplicate`, where a JSON object would silently keep
-// one of the two.
-Json parse_header(std::string_view text, std::string& duplicate) {
-  std::set<std::string> seen;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth == 1 && event == Json::parse_event_t::key && !seen.insert(value.get<std::string>()).second) {
-      duplicate = value.get<std::string>();
-    }
+// Finds a name that occurs twice in the outermost object, where a JSON object would silently keep one of the
+// two.
+class DuplicateFinder : public nlohmann::json_sax<Json> {
+ public:
+  const std::string& duplicate() const { return duplicate_; }
+
+  bool key(string_t& name) override {
+    if (depth_ == 1 && !seen_.insert(name).second) duplicate_ = name;
     return true;
-  };
-  return Json::parse(text.begin(), text.end(), watch, /*allow_exceptions=*/false);
-}
+  }
+  bool start_object(size_t) override { return ++depth_, true; }
+  bool end_object() override { return --depth_, true; }
+  bool start_array(size_t) override { return ++depth_, true; }
+  bool end_array() override { return --depth_, true; }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  std::set<std::string> seen_;
+  std::string duplicate_;
+  int depth_ = 0;
+};
 
 // Entries must tile the data: no overlap, no hole.
 bool tiles(std::vector<std::pair<int64_t, int64_t>> ranges, size_t size) {
@@ -101,10 +117,11 @@ Result<Arrays> read_safetensors(const std::string& file, std::span<const std::by
     return error(Problem::truncated, file, "the header", length, uint64_t{bytes.size() - prefix});
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + prefix, length);
   const std::span<const std::byte> data = bytes.subspan(prefix + length);
-  std::string duplicate;
-  const Json header = parse_header(text, duplicate);
+  const Json header = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (!header.is_object()) return bad("its header is not a JSON object");
-  if (!duplicate.empty()) return error(Problem::duplicate_array, file, duplicate);
+  DuplicateFinder finder;
+  Json::sax_parse(text.begin(), text.end(), &finder);
+  if (!finder.duplicate().empty()) return error(Problem::duplicate_array, file, finder.duplicate());
 
   Arrays arrays;
   std::vector<std::pair<int64_t, int64_t>> ranges;
