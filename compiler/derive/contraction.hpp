@@ -9,7 +9,7 @@
 namespace nodec::derive {
 
 // Σ over the labels that `result` lacks of Π factors. The order minimizes multiplications per evaluation:
-// what depends on parameters alone is computed once per update and costs next to nothing (derivation.md §3),
+// what depends on parameters alone is computed once per update and costs next to nothing,
 // so that the trace of W2 σ(W1 z) becomes Σ_h σ'_h K_h with K_h = Σ_d W2[d,h] W1[h,d]. Exact, by dynamic
 // programming over subsets; at most `most_factors` factors.
 constexpr size_t most_factors = 8;

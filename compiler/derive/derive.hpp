@@ -2,7 +2,7 @@
 //
 // In: expressions and what to differentiate with respect to. Out: expressions of the same graph; no new kinds
 // of node below this layer know calculus, except `adjoint`, the derivative of a solve. Never here: numbers.
-// Sources: derivation.md's formulas (Chen et al. 2018; Hager 2000), repeated at each function.
+// Sources: Chen et al. 2018, Hager 2000; formulas stand at their functions.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // Whole derivatives: the Jacobian of a tensor by a tensor, and its trace.
 //
 // The derivative by every element of x at once is carried through the expression as a sum of products of
-// tensors over shared labels (derivation.md §3): an elementwise function contributes a factor of local
+// tensors over shared labels: an elementwise function contributes a factor of local
 // derivatives, a contraction its other operands, a transposition renames. Only what is no such product is
 // multiplied out, as a tensor with x's axes before the node's. Nothing is written out element by element.
 #include <algorithm>

@@ -1,8 +1,8 @@
 // The derivative of a solve: an adjoint node, whose pullback is the reverse derivative of the field.
 //
 // pullback (t, z…, κ…) = (κᵀ∂f/∂t, κᵀ∂f/∂z…, κᵀ∂f/∂c…) for what c the field captures and a derivative is
-// wanted of (derivation.md §1 and §5: both adjoints evaluate it, at their own κ). It is built on the field's
-// opened body and under one binder with it, so that what both compute is one node.
+// wanted of (Chen et al. 2018; Hager 2000: both adjoints evaluate it, at their own κ). It is built on the
+// field's opened body and under one binder with it, so that what both compute is one node.
 #include "compiler/derive/rules.hpp"
 
 namespace nodec::derive {

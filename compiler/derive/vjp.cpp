@@ -12,11 +12,16 @@ namespace {
 
 using namespace graph;
 
-// What has flowed into a value so far, apart by where the batch is still to be summed.
+// What has flowed into a value so far, apart by where the batch is still to be summed. What is the same for
+// every sample is multiplied by their number instead.
 struct Sum {
   Ref direct = nullptr, per_sample = nullptr;
 
   void add(Graph& g, Ref contribution, bool sums_batch) {
+    if (sums_batch && contribution->base != Base::sample) {
+      contribution = mul(g, contribution, g.setting("batch"));
+      sums_batch = false;
+    }
     Ref& sum = sums_batch ? per_sample : direct;
     sum = sum ? graph::add(g, sum, contribution) : contribution;
   }

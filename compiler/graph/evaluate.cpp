@@ -65,7 +65,8 @@ class Evaluator {
     if (std::none_of(samples_.begin(), samples_.end(), other)) return false;
     if (node.is(Kind::data) || node.is(Kind::parameter)) return false;
     const auto& shape = node.type.shape;
-    if (std::any_of(shape.begin(), shape.end(), [](const Extent& e) { return !e.is_constant(); })) return true;
+    if (std::any_of(shape.begin(), shape.end(), [](const Extent& e) { return !e.is_constant(); }))
+      return true;
     return std::any_of(node.operands.begin(), node.operands.end(),
                        [&](Ref operand) { return values_.at(operand).size() > 1; });
   }

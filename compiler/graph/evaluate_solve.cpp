@@ -285,7 +285,7 @@ std::pair<std::vector<Vector>, std::vector<Vector>> march(Problem& p, const Grid
   return {std::move(observed), std::move(starts)};
 }
 
-// The transpose of `march`, step by step from the last (derivation.md §5), stages taken anew. t̄ and h̄ of
+// The transpose of `march`, step by step from the last, stages taken anew. t̄ and h̄ of
 // every step go to t0 and to the end by the grid's formula.
 void march_back(Problem& p, const Grid& grid, const std::vector<Vector>& starts, Reverse& reverse) {
   const Tableau& rk = *p.info.tableau;
