@@ -3,6 +3,7 @@
 // pullback (t, z…, κ…) = (κᵀ∂f/∂t, κᵀ∂f/∂z…, κᵀ∂f/∂c…) for what c the field captures and a derivative is
 // wanted of (Chen et al. 2018; Hager 2000: both adjoints evaluate it, at their own κ). It is built on the
 // field's opened body and under one binder with it, so that what both compute is one node.
+// Tolerances, step sizes and their limits count as constants: the steps taken are not differentiated.
 #include "compiler/derive/rules.hpp"
 
 namespace nodec::derive {
