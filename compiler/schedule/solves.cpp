@@ -130,8 +130,13 @@ class Solves::Field : public FieldCode {
   BufferId argument(FunctionId function, const std::string& name, const Extent& size) {
     const BufferId id =
         owner_.writer_.buffer({.name = name, .lanes = true, .storage = Storage::argument, .size = size});
-    owner_.writer_.program().functions[function].arguments.push_back(id);
+    append_argument(owner_.writer_.program().functions[function], id);
     return id;
+  }
+
+  void append_argument(Function& function, BufferId id) {
+    owner_.writer_.program().buffers[id].slot = static_cast<int>(function.arguments.size());
+    function.arguments.push_back(id);
   }
 
   // Gives the lambda's variables, found in its body by their index, their places.
@@ -148,7 +153,7 @@ class Solves::Field : public FieldCode {
     body.write();
     Function& function = owner_.writer_.program().functions[compiled.function];
     for (const auto& [node, buffer] : body.captured()) {
-      function.arguments.push_back(buffer);
+      append_argument(function, buffer);
       compiled.captured.push_back(node);
     }
   }
