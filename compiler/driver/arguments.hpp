@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,8 @@ std::optional<Model> load_model(const Arguments& arguments);
 std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model);
 std::optional<Dataset> load_data(const Arguments& arguments, const Model& model);
 // Writes --out if given; false after printing an error.
-bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis = false);
+bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis = false,
+               const std::set<std::string>& rows = {});
 
 void print(const std::vector<Diagnostic>& diagnostics, const Arguments& arguments);
 void usage_error(const std::string& text);

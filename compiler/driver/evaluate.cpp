@@ -52,7 +52,10 @@ int evaluate(const Arguments& arguments) {
   const Result<Evaluation> result = model->evaluate(*data, *weights);
   print(result.diagnostics(), arguments);
   if (!result) return static_cast<int>(result.outcome());
-  if (!write_out(arguments, result->outputs, data->has_sample_axis())) return 1;
+  std::set<std::string> rows;  // outputs along a length become the rows of a table
+  for (const Description& d : model->outputs())
+    if (!d.shape.empty() && d.shape[0] < 0) rows.insert(d.name);
+  if (!write_out(arguments, result->outputs, data->has_sample_axis(), rows)) return 1;
   if (arguments.json) print_json(*result);
   else if (!arguments.quiet) print_text(*result, data->samples());
   return report(result->failures);

@@ -100,9 +100,10 @@ std::optional<Dataset> load_data(const Arguments& arguments, const Model& model)
   return *data;
 }
 
-bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis) {
+bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis,
+               const std::set<std::string>& rows) {
   if (arguments.out.empty()) return true;
-  const std::optional<Diagnostic> problem = write_arrays(arguments.out, arrays, sample_axis);
+  const std::optional<Diagnostic> problem = write_arrays(arguments.out, arrays, sample_axis, rows);
   if (problem) print({*problem}, arguments);
   return !problem;
 }

@@ -45,7 +45,6 @@ int run(std::vector<std::string> words) {
   if (words.size() >= 2 && !is_verb(words[0]) && is_verb(words[1])) std::swap(words[0], words[1]);
   CLI::App app{"nodec: a modeling language and JIT compiler for neural ODEs"};
   app.name("nodec");
-  app.usage("Usage: nodec FILE VERB [options]\n       nodec VERB FILE [options]");
   app.set_version_flag("--version", std::string("nodec ") + version());
   app.require_subcommand(1);
   app.footer("Exit status: 0 done; 1 the model or the data is wrong; 2 wrong usage; 3 a numerical failure.\n"
@@ -55,7 +54,6 @@ int run(std::vector<std::string> words) {
   int status = 0;
   for (const Verb& verb : verbs()) {
     CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
-    sub->usage(std::string("Usage: nodec FILE ") + verb.name + " [options]");
     sub->footer(verb_help(verb));
     add_common(*sub, arguments, verb.default_precision);
     verb.options(*sub, arguments);

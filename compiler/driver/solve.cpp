@@ -108,7 +108,9 @@ int solve(const Arguments& arguments) {
   if (!result) return static_cast<int>(result.outcome());
   Arrays trajectory = result->outputs;
   trajectory["t"] = t;
-  if (!write_out(arguments, trajectory)) return 1;
+  std::set<std::string> rows;
+  for (const auto& [name, array] : trajectory) rows.insert(name);
+  if (!write_out(arguments, trajectory, false, rows)) return 1;
   if (arguments.out.empty() && !arguments.quiet) print_csv(trajectory);
   return report(result->failures);
 }

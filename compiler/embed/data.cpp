@@ -128,8 +128,10 @@ Result<Arrays> read_arrays(const std::string& file) {
   return embed::from_runtime(*arrays);
 }
 
-std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis) {
-  const runtime::Result<runtime::Done> done = runtime::write_arrays(file, embed::to_runtime(arrays), sample_axis);
+std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis,
+                                       const std::set<std::string>& rows) {
+  const runtime::Result<runtime::Done> done =
+      runtime::write_arrays(file, embed::to_runtime(arrays), {sample_axis, rows});
   if (done) return {};
   return embed::convert(done.errors()).front();
 }

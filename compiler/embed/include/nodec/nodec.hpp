@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -192,7 +193,9 @@ class Program {
 
 // Files of arrays: .npz .npy .safetensors.
 Result<Arrays> read_arrays(const std::string& file);
-// Atomic; the format follows the extension. Returns what went wrong, or nothing.
-std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis = false);
+// Atomic; the format follows the extension. Returns what went wrong, or nothing. For .csv: whether the arrays' first axis is the
+// sample, and which arrays have an axis (the first after it) that becomes the rows; the others repeat in every row.
+std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis = false,
+                                       const std::set<std::string>& rows = {});
 
 }  // namespace nodec
