@@ -62,7 +62,7 @@ struct MethodUse {
 // How many elements an array may have, how many nodes and steps an elaboration.
 constexpr int64_t largest_array = int64_t{1} << 31;
 constexpr size_t largest_graph = 1'000'000;
-constexpr int64_t most_steps = 4'000'000;
+constexpr int64_t most_steps = 1'000'000;
 constexpr int deepest = 1400;
 constexpr int most_axes = 16;
 
@@ -169,7 +169,27 @@ class Elaborator {
   Value index(const syntax::Index& index, Span span, Scope& scope);
   Tensor index_tensor(const Tensor& x, Span x_span, const std::vector<syntax::IndexItem>& items, Span span,
                       Scope& scope);
-  Tensor gather(const Tensor& x, const std::vector<std::optional<Tensor>>& indices, Span span);
+  struct IndexedAxis {
+    Affine start;
+    std::optional<Tensor> gathered;  // an index that is no linear function of the loops
+    bool vanishes = false;           // an index, not a slice
+    bool fill = false;               // may leave the array where a condition does not hold
+    Extent length;
+    std::vector<int> loops;
+    Span span;
+  };
+  IndexedAxis index_axis(const syntax::IndexItem& item, const Extent& n, Scope& scope);
+  IndexedAxis slice_axis(const syntax::IndexItem& item, const Extent& n, Scope& scope);
+  Tensor gather_axes(const Tensor& x, const std::vector<IndexedAxis>& axes, const std::vector<int>& loops);
+  Tensor view_axes(const Tensor& x, const std::vector<IndexedAxis>& axes, const std::vector<int>& loops,
+                   Span span);
+  static std::vector<Extent> kept_extents(const std::vector<IndexedAxis>& axes);
+  Tensor index_operand(const Expr& expr, Scope& scope);
+  Tensor from_end(const Tensor& k, const Extent& n, Span at);
+  Affine extreme(const Affine& x, bool largest) const;
+  bool fits(const Extent& slack, Span at, const std::string& what, const Extent& n);
+  void check_guarded(const Tensor& k, const Extent& n, Span at);
+  bool never_negative(const Affine& index) const;
 
   // ---- loops.cpp
   struct OpenLoops {

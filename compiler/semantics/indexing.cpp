@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compiler/graph/algebra.hpp"
+#include "compiler/graph/evaluate.hpp"
 #include "compiler/semantics/elaborator.hpp"
 
 namespace nodec::semantics {
@@ -44,6 +45,114 @@ Value Elaborator::index(const syntax::Index& index, Span span, Scope& scope) {
   return {index_tensor(as_tensor(object, index.object->span), index.object->span, index.items, span, scope)};
 }
 
+Affine Elaborator::extreme(const Affine& x, bool largest) const {
+  Affine result = x;
+  for (const auto& [loop, coefficient] : x.loops) {
+    if ((coefficient > 0) == largest) {
+      result.offset = result.offset + Extent(coefficient) * (loop_extents_[loop] - Extent(1));
+    }
+  }
+  result.loops.clear();
+  return result;
+}
+
+bool Elaborator::fits(const Extent& slack, Span at, const std::string& what, const Extent& n) {
+  const std::optional<bool> known = not_negative(slack);
+  if (known == true) return true;
+  if (!guards_.empty()) return false;
+  if (known == false) fail(Id::index_out_of_range, at, what, n.text());
+  if (model_) model_->requirements.push_back({slack, what, n, at});
+  return true;
+}
+
+// Where a condition keeps an index inside and both are known, every case is tried now.
+void Elaborator::check_guarded(const Tensor& k, const Extent& n, Span at) {
+  const std::vector<Span> two{at, at};
+  Tensor outside = elementwise("or",
+                               {elementwise("less", {k, integer(Extent(0) - n)}, two, at, "an index"),
+                                elementwise("greater_equal", {k, integer(n)}, two, at, "an index")},
+                               two, at, "an index");
+  for (const Tensor& guard : guards_) outside = elementwise("and", {outside, guard}, two, at, "an index");
+  const auto& shape = outside.ref->type.shape;
+  const bool sized = std::all_of(shape.begin(), shape.end(), [](const Extent& e) { return e.is_constant(); });
+  if (!sized || outside.ref->base != graph::Base::constant || !outside.ref->free.empty()) return;
+  for (double bad : graph::evaluate(outside.ref, {}).values) {
+    if (bad != 0) fail(Id::index_out_of_range, at, extreme(*k.affine, true).offset.text(), n.text());
+  }
+}
+
+Tensor Elaborator::from_end(const Tensor& k, const Extent& n, Span at) {
+  const std::vector<Span> three(3, at);
+  return elementwise("where",
+                     {elementwise("less", {k, integer(0)}, three, at, "an index"),
+                      elementwise("add", {k, integer(n)}, three, at, "an index"), k},
+                     three, at, "an index");
+}
+
+Tensor Elaborator::index_operand(const Expr& expr, Scope& scope) {
+  Tensor k = tensor(expr, scope);
+  if (k.element() != Element::integer) fail(Id::index_not_integer, expr.span, k.type().text());
+  if (k.rank() != 0) unsupported("indexing by an array", expr.span);
+  return k;
+}
+
+Elaborator::IndexedAxis Elaborator::index_axis(const syntax::IndexItem& item, const Extent& n, Scope& scope) {
+  IndexedAxis axis;
+  axis.span = item.span;
+  axis.vanishes = true;
+  Tensor k = index_operand(*item.lo, scope);
+  axis.loops = k.loops;
+  if (!k.affine) {
+    axis.gathered = from_end(k, n, item.span);
+    return axis;
+  }
+  axis.start = *k.affine;
+  if (k.integer() && *k.integer() < 0) axis.start = axis.start + Affine{n, {}, {}};
+  if (!axis.start.opaque.empty()) return axis;
+  const Extent least = extreme(axis.start, false).offset, most = extreme(axis.start, true).offset;
+  const Extent room = n - Extent(1) - most;
+  if (axis.start.loops.empty()) {
+    const std::string text = k.affine->offset.text();
+    const bool low = fits(least, item.span, text, n), high = fits(room, item.span, text, n);
+    axis.fill = !low || !high;
+  } else if (not_negative(least) != true) {
+    // Negative indices count from the end, also those that a loop runs through.
+    if (guards_.empty() && not_negative(least + n) == false) {
+      fail(Id::index_out_of_range, item.span, least.text(), n.text());
+    }
+    fits(room, item.span, most.text(), n);
+    axis.gathered = from_end(k, n, item.span);
+  } else {
+    axis.fill = !fits(room, item.span, most.text(), n);
+  }
+  if (!guards_.empty()) check_guarded(k, n, item.span);
+  return axis;
+}
+
+Elaborator::IndexedAxis Elaborator::slice_axis(const syntax::IndexItem& item, const Extent& n, Scope& scope) {
+  IndexedAxis axis;
+  axis.span = item.span;
+  auto bound = [&](const syntax::ExprPtr& expr, const Extent& missing) {
+    if (!expr) return Affine{missing, {}, {}};
+    Tensor k = index_operand(*expr, scope);
+    if (!k.affine) unsupported("a slice whose bounds are no linear function of the loops", expr->span);
+    axis.loops = union_of(axis.loops, k.loops);
+    return k.integer() && *k.integer() < 0 ? *k.affine + Affine{n, {}, {}} : *k.affine;
+  };
+  const Affine from = bound(item.lo, Extent(0)), to = bound(item.hi, n);
+  const Affine length = to - from;
+  if (!length.fixed()) fail(Id::slice_length, item.span);
+  if (not_negative(length.offset) == false) fail(Id::slice_backward, item.span, length.offset.text());
+  axis.start = from;
+  axis.length = length.offset;
+  if (!from.opaque.empty()) return axis;
+  const std::string text = from.offset.text() + ":" + to.offset.text();
+  const bool low = fits(extreme(from, false).offset, item.span, text, n);
+  const bool high = fits(n - extreme(to, true).offset, item.span, text, n);
+  axis.fill = !low || !high;
+  return axis;
+}
+
 Tensor Elaborator::index_tensor(const Tensor& x, Span x_span, const std::vector<syntax::IndexItem>& items,
                                 Span span, Scope& scope) {
   const std::vector<Extent> shape = x.shape();
@@ -52,172 +161,98 @@ Tensor Elaborator::index_tensor(const Tensor& x, Span x_span, const std::vector<
         .note(x_span, "this is " + x.type().text());
     throw Abandon{};
   }
-  // One entry for each own axis: where it starts, whether it vanishes, how long it is.
-  struct Axis {
-    Affine start;
-    std::optional<Tensor> gathered;
-    bool vanishes = false;
-    Extent length;
-    Span span;
-  };
-  std::vector<Axis> axes;
+  std::vector<IndexedAxis> axes;
   std::vector<int> loops = x.loops;
-  bool gathers = false, fill = false;
-  auto integer_operand = [&](const Expr& expr) {
-    Tensor k = tensor(expr, scope);
-    if (k.element() != Element::integer) fail(Id::index_not_integer, expr.span, k.type().text());
-    if (k.rank() != 0) unsupported("indexing by an array", expr.span);
-    return k;
-  };
-  auto require = [&](const Extent& slack, Span at, const std::string& what, const Extent& n) {
-    std::optional<bool> known = not_negative(slack);
-    if (known == true || (!known && !guards_.empty())) return known == true;
-    if (known == false && guards_.empty()) fail(Id::index_out_of_range, at, what, n.text());
-    if (!known && model_) model_->requirements.push_back({slack, what, n, at});
-    return guards_.empty();
-  };
   for (size_t a = 0; a < shape.size(); ++a) {
-    Axis axis;
-    axis.length = shape[a];
-    axis.span = span;
-    const Extent& n = shape[a];
-    if (a < items.size()) {
-      const syntax::IndexItem& item = items[a];
-      axis.span = item.span;
-      if (!item.slice) {
-        axis.vanishes = true;
-        Tensor k = integer_operand(*item.lo);
-        loops = union_of(loops, k.loops);
-        if (!k.affine) {
-          axis.gathered = elementwise(
-              "where",
-              {elementwise("less", {k, integer(0)}, {item.span, item.span}, item.span, "an index"),
-               elementwise("add", {k, integer(n)}, {item.span, item.span}, item.span, "an index"), k},
-              {item.span, item.span, item.span}, item.span, "an index");
-        } else {
-          axis.start = *k.affine;
-          if (k.integer() && *k.integer() < 0) axis.start = axis.start + Affine{n, {}, {}};
-          Extent least = axis.start.offset, most = axis.start.offset;
-          for (const auto& [loop, coefficient] : axis.start.loops) {
-            (coefficient < 0 ? least : most) =
-                (coefficient < 0 ? least : most) + Extent(coefficient) * (loop_extents_[loop] - Extent(1));
-          }
-          if (axis.start.opaque.empty()) {
-            if (axis.start.loops.empty()) {
-              const std::string text = k.affine->offset.text();
-              if (!require(least, item.span, text, n)) fill = true;
-              if (!require(n - Extent(1) - most, item.span, text, n)) fill = true;
-            } else if (not_negative(least) != true) {
-              // Negative indices count from the end, also those that a loop runs through.
-              if (not_negative(least + n) == false && guards_.empty()) {
-                fail(Id::index_out_of_range, item.span, least.text(), n.text());
-              }
-              axis.gathered = elementwise(
-                  "where",
-                  {elementwise("less", {k, integer(0)}, {item.span, item.span}, item.span, "an index"),
-                   elementwise("add", {k, integer(n)}, {item.span, item.span}, item.span, "an index"), k},
-                  {item.span, item.span, item.span}, item.span, "an index");
-              if (not_negative(n - Extent(1) - most) == false && guards_.empty()) {
-                fail(Id::index_out_of_range, item.span, most.text(), n.text());
-              }
-            } else if (!require(n - Extent(1) - most, item.span, most.text(), n)) {
-              fill = true;
-            }
-          }
-        }
-        gathers = gathers || axis.gathered.has_value();
-      } else {
-        auto bound = [&](const syntax::ExprPtr& expr, const Extent& missing) {
-          if (!expr) return Affine{missing, {}, {}};
-          Tensor k = integer_operand(*expr);
-          if (!k.affine) unsupported("a slice whose bounds are no linear function of the loops", expr->span);
-          loops = union_of(loops, k.loops);
-          Affine value = *k.affine;
-          if (k.integer() && *k.integer() < 0) value = value + Affine{n, {}, {}};
-          return value;
-        };
-        Affine from = bound(item.lo, Extent(0)), to = bound(item.hi, n);
-        Affine length = to - from;
-        if (!length.fixed()) fail(Id::slice_length, item.span);
-        if (not_negative(length.offset) == false) fail(Id::slice_backward, item.span, length.offset.text());
-        axis.start = from;
-        axis.length = length.offset;
-        Extent least = from.offset, most = to.offset;
-        for (const auto& [loop, coefficient] : from.loops) {
-          (coefficient < 0 ? least : most) =
-              (coefficient < 0 ? least : most) + Extent(coefficient) * (loop_extents_[loop] - Extent(1));
-        }
-        if (from.opaque.empty()) {
-          const std::string text = from.offset.text() + ":" + to.offset.text();
-          if (!require(least, item.span, text, n)) fill = true;
-          if (!require(n - most, item.span, text, n)) fill = true;
-        }
-      }
+    if (a >= items.size()) {
+      IndexedAxis whole;
+      whole.length = shape[a];
+      whole.span = span;
+      axes.push_back(whole);
+      continue;
     }
-    axes.push_back(std::move(axis));
+    axes.push_back(items[a].slice ? slice_axis(items[a], shape[a], scope)
+                                  : index_axis(items[a], shape[a], scope));
+    loops = union_of(loops, axes.back().loops);
   }
-  std::vector<Extent> result_shape;
-  for (const Axis& axis : axes) {
-    if (!axis.vanishes) result_shape.push_back(axis.length);
+  const bool gathers =
+      std::any_of(axes.begin(), axes.end(), [](const IndexedAxis& a) { return a.gathered.has_value(); });
+  return gathers ? gather_axes(x, axes, loops) : view_axes(x, axes, loops, span);
+}
+
+std::vector<Extent> Elaborator::kept_extents(const std::vector<IndexedAxis>& axes) {
+  std::vector<Extent> result;
+  for (const IndexedAxis& axis : axes) {
+    if (!axis.vanishes) result.push_back(axis.length);
   }
+  return result;
+}
+
+Tensor Elaborator::gather_axes(const Tensor& x, const std::vector<IndexedAxis>& axes,
+                               const std::vector<int>& loops) {
+  const std::vector<Extent> kept = kept_extents(axes);
+  std::vector<Ref> indices;
+  for (int loop : x.loops) {
+    Tensor counter{g_.iota(loop_extents_[loop]), {loop}, std::nullopt};
+    indices.push_back(fit(counter, loops, kept));
+  }
+  size_t own = 0;
+  for (const IndexedAxis& axis : axes) {
+    Tensor k = axis.gathered ? *axis.gathered : from_affine(axis.start);
+    if (!axis.vanishes) {
+      // The position along the kept axis, counted from the slice's start.
+      std::vector<Extent> along(kept.size() - own, Extent(1));
+      along[0] = axis.length;
+      Tensor counter{g_.reshape(g_.iota(axis.length), along), {}, std::nullopt};
+      k = elementwise("add", {k, counter}, {axis.span, axis.span}, axis.span, "an index");
+      ++own;
+    }
+    indices.push_back(fit(k, loops, kept));
+  }
+  return tensor_of(g_.gather(x.ref, indices), loops);
+}
+
+Tensor Elaborator::view_axes(const Tensor& x, const std::vector<IndexedAxis>& axes,
+                             const std::vector<int>& loops, Span span) {
   auto position = [&](int loop) {
     return static_cast<int>(std::lower_bound(loops.begin(), loops.end(), loop) - loops.begin());
   };
-  if (gathers) {
-    std::vector<Ref> indices;
-    for (int loop : x.loops) {
-      Tensor counter{g_.iota(loop_extents_[loop]), {loop}, std::nullopt};
-      indices.push_back(fit(counter, loops, result_shape));
-    }
-    size_t own = 0;
-    for (const Axis& axis : axes) {
-      Tensor k = axis.gathered ? *axis.gathered : from_affine(axis.start);
-      if (!axis.vanishes) {
-        // The position along the kept axis, counted from the slice's start.
-        std::vector<Extent> along(result_shape.size() - own, Extent(1));
-        along[0] = axis.length;
-        Tensor counter{g_.reshape(g_.iota(axis.length), along), {}, std::nullopt};
-        k = elementwise("add", {k, counter}, {axis.span, axis.span}, axis.span, "an index");
-        ++own;
-      }
-      indices.push_back(fit(k, loops, result_shape));
-    }
-    return tensor_of(g_.gather(x.ref, indices), loops);
-  }
   View map;
-  map.fill = fill;
   map.place = files_.place(span);
   std::vector<Ref> offsets;
   for (int loop : x.loops) map.axes.push_back({Extent(0), {{position(loop), 1}}, 0});
   int own = static_cast<int>(loops.size());
   for (size_t a = 0; a < axes.size(); ++a) {
-    const Axis& axis = axes[a];
+    const IndexedAxis& axis = axes[a];
+    map.fill = map.fill || axis.fill;
     AxisMap place{axis.start.offset, {}, 0};
     for (const auto& [loop, coefficient] : axis.start.loops)
       place.terms.emplace_back(position(loop), coefficient);
     if (!axis.vanishes) place.terms.emplace_back(own++, 1);
     if (!axis.start.opaque.empty()) {
-      Ref offset = affine_ref({place.offset, {}, axis.start.opaque});
+      Affine offset{place.offset, {}, axis.start.opaque};
       place.offset = Extent(0);
-      bool positive = axis.start.opaque.size() == 1 && axis.start.loops.empty();
-      if (positive) {
-        const auto& [ref, coefficient] = axis.start.opaque[0];
-        auto bounds = integer_bounds_.find(ref);
-        positive = bounds != integer_bounds_.end() && coefficient > 0 &&
-                   not_negative(bounds->second.first * Extent(coefficient) + axis.start.offset) == true;
-      }
-      if (!positive && axis.start.loops.empty() && axis.vanishes) {
-        Ref from_end = graph::add(g_, offset, integer(shape[a]).ref);
-        offset = graph::where(g_, graph::apply(g_, "less", {offset, integer(0).ref}), from_end, offset);
-      }
-      offsets.push_back(offset);
+      Tensor k = from_affine(offset);
+      if (axis.vanishes && axis.start.loops.empty() && !never_negative(offset))
+        k = from_end(k, x.shape()[a], axis.span);
+      offsets.push_back(k.ref);
       place.dynamic = static_cast<int>(offsets.size());
     }
     map.axes.push_back(std::move(place));
   }
   std::vector<Extent> full = extents(loops);
-  full.insert(full.end(), result_shape.begin(), result_shape.end());
+  const std::vector<Extent> kept = kept_extents(axes);
+  full.insert(full.end(), kept.begin(), kept.end());
   return tensor_of(g_.view(x.ref, map, full, offsets), loops);
+}
+
+// True where the range that the text gives a run-time int keeps the index from being negative.
+bool Elaborator::never_negative(const Affine& index) const {
+  if (index.opaque.size() != 1) return false;
+  const auto& [ref, coefficient] = index.opaque[0];
+  auto bounds = integer_bounds_.find(ref);
+  if (bounds == integer_bounds_.end() || coefficient < 0) return false;
+  return not_negative(bounds->second.first * Extent(coefficient) + index.offset) == true;
 }
 
 }  // namespace nodec::semantics
