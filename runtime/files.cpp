@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 
 namespace nodec::runtime {
@@ -93,7 +95,11 @@ Result<Done> write_bytes(const std::string& path, std::span<const std::span<cons
     if (!good) return error(Problem::cannot_write, path, reason());
     return Done{};
   }
-  std::string temporary = path + ".XXXXXX";
+  // Through a link, so that what it points to is replaced and not the link.
+  const std::unique_ptr<char, void (*)(void*)> real(exists ? ::realpath(path.c_str(), nullptr) : nullptr,
+                                                    std::free);
+  const std::string target = real ? real.get() : path;
+  std::string temporary = target + ".XXXXXX";
   Descriptor file(::mkstemp(temporary.data()));
   if (file.number() < 0) return error(Problem::cannot_write, path, reason());
   // mkstemp makes a private file; the result gets the rights of what it replaces, or the usual ones.
@@ -103,13 +109,13 @@ Result<Done> write_bytes(const std::string& path, std::span<const std::span<cons
   for (size_t i = 0; good && i < pieces.size(); ++i) good = write_all(file.number(), pieces[i]);
   good = good && ::fsync(file.number()) == 0;
   good = good && file.close();
-  good = good && ::rename(temporary.c_str(), path.c_str()) == 0;
+  good = good && ::rename(temporary.c_str(), target.c_str()) == 0;
   if (!good) {
     const std::string why = reason();
     ::unlink(temporary.c_str());
     return error(Problem::cannot_write, path, why);
   }
-  flush_folder(path);
+  flush_folder(target);
   return Done{};
 }
 

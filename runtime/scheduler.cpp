@@ -189,14 +189,20 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
   std::atomic<int64_t> next{0};
   std::atomic<bool> stopped{false};
   if (code_.pool) {
-    threads_.run([&](int w) {
+    const auto work = [&](int w) {
       Worker& worker = workers_[static_cast<size_t>(w)];
       for (int64_t chunk = next++; chunk < chunks_; chunk = next++) {
         run_chunk(batch, call, worker, chunk, kept, replay != nullptr);
         if (canceled() || worker.out_of_memory) stopped = true;
         if (stopped) break;
       }
-    });
+    };
+    // Waking the others costs more than it gives when there is nothing to share.
+    if (chunks_ > 1) {
+      threads_.run(work);
+    } else {
+      work(0);
+    }
   }
   if (canceled()) return RunState::canceled;
   for (const Worker& worker : workers_) {

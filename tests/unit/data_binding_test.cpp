@@ -233,8 +233,11 @@ TEST_CASE("csv: columns by --columns") {
   options.columns = *parse_columns({"t=year", "y=hare,lnx"});
   CHECK(failure(table("year,lynx,hare\n1,2,3\n"), {t, y}, options) ==
         "d.csv:1: array 'y': column 'lnx' is missing (did you mean 'lynx'?)");
-  CHECK_FALSE(parse_columns({"hare"}));
+  CHECK(parse_columns({"hare"}).errors()[0].message() == "cannot read 'hare': expected NAME=COLUMN,COLUMN,…");
   CHECK_FALSE(parse_columns({"y="}));
+  options.columns = *parse_columns({"t=year", "y=hare,lynx,year"});
+  CHECK(failure(table("year,lynx,hare\n1,2,3\n"), {t, y}, options) ==
+        "d.csv:1: array 'y' of shape [2] does not fit the table: expected 3 elements");
 }
 
 TEST_CASE("csv: series of different lengths, with a constant column for a scalar") {
@@ -248,6 +251,12 @@ TEST_CASE("csv: series of different lengths, with a constant column for a scalar
   CHECK(values(binding.arrays[2]) == Values{7, 8});
   CHECK(failure(table("series,t,k\nb,0,1\na,0,3\nb,1,2\n"), {t, k}) ==
         "d.csv:4: array 'k': expected one value per series, found 1 and 2 in series 'b'");
+}
+
+TEST_CASE("csv: a scalar of one series is constant over the table") {
+  CHECK(values(good(table("t,k\n0,7\n1,7\n"), {t, k}).arrays[1]) == Values{7});
+  CHECK(failure(table("t,k\n0,7\n1,8\n"), {t, k}) ==
+        "d.csv:3: array 'k': expected one value per table, found 7 and 8 in the table");
 }
 
 TEST_CASE("csv: without an array that begins with a length every row is a sample") {
@@ -268,6 +277,8 @@ TEST_CASE("csv: errors name line and column") {
   CHECK(failure(table("t,y[0],y[2]\n0,1,2\n"), {t, y}) == "d.csv:1: array 'y': column 'y[1]' is missing");
   CHECK(failure(table("t,y[0],y[1]\n0,1,2\n"), {t, {"z", {T}}}) ==
         "d.csv: array 'z' is missing: expected shape [T]");
+  CHECK(failure(table("t,y[0],\"y[1,0]\"\n0,1,2\n"), {t, y}) ==
+        "d.csv:1: column 'y[1,0]': its number of indices differs from the others'");
   CHECK(failure(table("t,y[0],y[1],y[2]\n0,1,2,3\n"), {t, y}).find("expected shape [T, 2]") !=
         std::string::npos);
 }

@@ -172,6 +172,15 @@ TEST_CASE("writing replaces a file whole and leaves nothing beside it") {
   CHECK(failure(nowhere) == folder.file("none/w.npz") + ": cannot write: No such file or directory");
 }
 
+TEST_CASE("writing through a link keeps the link") {
+  const Folder folder;
+  std::ofstream(folder.file("real.npz")) << "old";
+  std::filesystem::create_symlink(folder.file("real.npz"), folder.file("link.npz"));
+  REQUIRE(write_arrays(folder.file("link.npz"), sample_arrays()));
+  CHECK(std::filesystem::is_symlink(folder.file("link.npz")));
+  CHECK(read_arrays(folder.file("real.npz")));
+}
+
 TEST_CASE("files that cannot be read") {
   const Folder folder;
   CHECK(failure(read_arrays(folder.file("no.npz"))) ==
