@@ -330,7 +330,8 @@ void Tensors::plan_view(Ref node, int64_t times) {
       repeats = repeats || (moved[axis] == 0 && node->type.shape[axis] != Extent(1));
     }
     repeats = repeats || node->as<graph::View>().fill;
-    if (forced_.count(node)) {
+    // A run-time offset costs a test and a clamp at each read.
+    if (forced_.count(node) || (node->operands.size() > 1 && times > 1)) {
       materialize(node, use);
       times = 1;
     }

@@ -279,6 +279,17 @@ void Solves::write_solve(Tensors& tensors, Ref node) {
   solve.field = std::make_unique<Field>(*this, tensors, node);
   task.field = solve.field.get();
   solvers_.forward(b, task);
+  // Idle lanes were not solved. What follows computes with them all the same, and adds nothing times what it
+  // finds: a state of a live sample is a safe one.
+  const Value idle = b.logical_not(b.live());
+  b.if_then(b.any(idle), [&] {
+    b.each(task.times, [&](Value i) {
+      b.each(task.elements, [&](Value e) {
+        const Value row = b.integer_add(b.integer_mul(i, b.index(task.elements)), e);
+        b.store_masked(results, row, b.load(initial, e), idle);
+      });
+    });
+  });
   for (size_t s = 0; s < types.size(); ++s) {
     tensors.locate_part(node, static_cast<int>(s), observed_at(results, offsets[s], task.elements, types[s]));
   }
