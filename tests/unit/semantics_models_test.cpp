@@ -382,3 +382,43 @@ TEST_CASE("a field alone makes a model of its initial values and times") {
         doctest::Approx(2 * std::exp(-1.0)).epsilon(1e-10));
   CHECK(graph::evaluate(model->outputs[1].value, sample).values[1] == doctest::Approx(5).epsilon(1e-12));
 }
+
+TEST_CASE("the standard library's layers and densities apply") {
+  Program program(R"(
+use nn
+use prob
+layer a = gru(2, 3); layer b = lstm(2, 3); layer c = rnn(2, 3); layer d = layer_norm(3)
+model m { data x: real[2], h: real[3]
+  let (u, v) = b(h, h, x)
+  output by_gru = a(h, x)
+  output by_lstm = concat(u, v)
+  output by_rnn = c(h, x)
+  output by_norm = d(h)
+  output density = normal_logpdf(x, 0, 2) }
+)");
+  INFO(program.rendered);
+  REQUIRE(program.module);
+  CHECK(program.invalid() == "");
+  graph::Environment sample;
+  sample.data = {{"x", vector({1, -1})}, {"h", vector({0, 1, 2})}};
+  for (const auto& parameter : program.model().parameters) {
+    graph::Tensor value{{}, {}};
+    int64_t size = 1;
+    for (const auto& extent : parameter.type.shape) {
+      value.shape.push_back(extent.value());
+      size *= extent.value();
+    }
+    value.values.assign(static_cast<size_t>(size), parameter.path.starts_with("d.shift") ? 0.0 : 1.0);
+    sample.parameters[parameter.path] = value;
+  }
+  auto result = [&](size_t i) { return graph::evaluate(program.model().outputs[i].value, sample).values; };
+  // All weights 1: a gate sees 1 - 1 + 0 + 1 + 2 + 1 = 4.
+  const double gate = 1 / (1 + std::exp(-4.0)), candidate = std::tanh(1 + gate * 3);
+  CHECK(result(0)[2] == doctest::Approx(gate * 2 + (1 - gate) * candidate));
+  const double memory = gate * 2 + gate * std::tanh(4.0);
+  CHECK(result(1)[5] == doctest::Approx(memory));
+  CHECK(result(1)[2] == doctest::Approx(gate * std::tanh(memory)));
+  CHECK(result(2)[0] == doctest::Approx(std::tanh(4.0)));
+  CHECK(result(3)[2] == doctest::Approx(1 / std::sqrt(2.0 / 3 + 1e-5)));
+  CHECK(result(4)[0] == doctest::Approx(-0.25 - 2 * std::log(2.0) - std::log(2 * M_PI)));
+}
