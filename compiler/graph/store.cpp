@@ -220,6 +220,8 @@ void complete(Node& node) {
   }
   if (node.is(Kind::variable)) node.free = {node.as<Variable>().binder};
   if (node.is(Kind::batch_sum)) node.base = Base::parameter;
+  // Time is stepped per sample, also where nothing that a solve reads varies (compiler/README.md).
+  if (node.is(Kind::solve) || node.is(Kind::adjoint)) node.base = Base::sample;
   if (const Lambda* lambda = held_lambda(&node)) {
     node.height = std::max(node.height, lambda->height);
     node.free = join(node.free, lambda->free);
