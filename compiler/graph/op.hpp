@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,11 @@ class Primitives {
   virtual Value to_integer(Value real) = 0;  // truncates; saturates outside the range, 0 for NaN
   virtual Value to_real(Value integer) = 0;
   virtual Value table(std::span<const double> values, Value index) = 0;  // index within range
+  // `common` where the condition is false, else what `rare` gives. A condition that hardly ever holds: a
+  // target may skip `rare` when no lane asks for it.
+  virtual Value rarely(Value condition, Value common, const std::function<Value()>& rare) {
+    return select(condition, rare(), common);
+  }
 };
 
 // What an op's elements may be: operand elements -> result element, or nothing when they do not fit.
