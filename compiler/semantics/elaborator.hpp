@@ -90,6 +90,7 @@ class Elaborator {
   LoadedFile* load(const syntax::Use& use, Span span);
   void add_binding(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make);
   void note_differentiated(const syntax::File& file);
+  void check_unapplied(const syntax::Decl& decl, Scope& scope);
   void check_defines();
 
   // ---- scope.cpp: names
@@ -285,6 +286,7 @@ class Elaborator {
   bool reads(const std::vector<Ref>& roots, Ref variable) const;
 
   // ---- model.cpp, train.cpp
+  Tensor output_value(const Tensor& x, Span at);
   std::set<std::string> lengths_of_shared_data(const syntax::ModelDecl& decl) const;
   void model(const syntax::ModelDecl& decl, Span span, const ScopePtr& outer);
   Value data(const syntax::DataDecl& decl, Model& model, Scope& scope, Span span);

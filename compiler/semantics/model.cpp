@@ -110,6 +110,12 @@ Ref Elaborator::averaged(const Tensor& x) {
   return graph::div(g_, total, batch);
 }
 
+// Results are reals, whatever they were made of.
+Tensor Elaborator::output_value(const Tensor& x, Span at) {
+  if (x.element() != Element::boolean) return real(x);
+  return elementwise("where", {x, number(1), number(0)}, {at, at, at}, at, "an output");
+}
+
 std::set<std::string> Elaborator::lengths_of_shared_data(const syntax::ModelDecl& decl) const {
   std::set<std::string> shared, own;
   for (const auto& member : decl.members) {
@@ -167,7 +173,7 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
         }
         Value value = lookup(*scope, output->name.text, output->name.span);
         Tensor x = as_tensor(value, output->name.span);
-        model.outputs.push_back({output->name.text, x.ref});
+        model.outputs.push_back({output->name.text, output_value(x, output->name.span).ref});
       } else if (auto* metric = std::get_if<syntax::Metric>(&declared.node)) {
         result_name(metric->name.text, metric->name.span);
         Restored<bool> inside(in_metric_, true);

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "compiler/semantics/elaborator.hpp"
+#include "compiler/semantics/walk.hpp"
 #include "compiler/syntax/parser.hpp"
 
 namespace nodec::semantics {
@@ -18,123 +19,6 @@ Elaborator::Elaborator(Module& module, const Options& options, const Reader& rea
 
 namespace {
 
-// Calls visit for each expression below a node; exhaustive, so that a new form of syntax does not go unseen.
-struct Walk {
-  std::function<void(const syntax::Call&)> visit;
-
-  void operator()(const syntax::ExprPtr& expr) const {
-    if (expr) std::visit([&](const auto& node) { inside(node); }, expr->node);
-  }
-  void operator()(const std::vector<syntax::ExprPtr>& list) const {
-    for (const auto& expr : list) (*this)(expr);
-  }
-  void operator()(const std::vector<syntax::Argument>& list) const {
-    for (const auto& argument : list) {
-      (*this)(argument.value);
-      if (argument.comprehension) (*this)(*argument.comprehension);
-    }
-  }
-  void operator()(const syntax::Iteration& iteration) const {
-    for (const auto& [name, range] : iteration.variables) {
-      (*this)(range.lo);
-      (*this)(range.hi);
-    }
-    (*this)(iteration.condition);
-  }
-  void operator()(const syntax::Body& body) const {
-    for (const auto& let : body.lets) (*this)(let.value);
-    (*this)(body.result);
-  }
-  void operator()(const std::optional<syntax::Method>& method) const {
-    if (method) (*this)(method->arguments);
-  }
-  void operator()(const std::vector<syntax::Formal>& formals) const {
-    for (const auto& formal : formals) (*this)(formal.default_value);
-  }
-  void operator()(const std::vector<syntax::Option>& options) const {
-    for (const auto& option : options) (*this)(option.value);
-  }
-  void operator()(const std::vector<syntax::DeclPtr>& members) const {
-    for (const auto& member : members) (*this)(*member);
-  }
-
-  void inside(const syntax::Number&) const {}
-  void inside(const syntax::String&) const {}
-  void inside(const syntax::NameRef&) const {}
-  void inside(const syntax::UnaryOp& op) const { (*this)(op.operand); }
-  void inside(const syntax::BinaryOp& op) const {
-    (*this)(op.left);
-    (*this)(op.right);
-  }
-  void inside(const syntax::Call& call) const {
-    visit(call);
-    (*this)(call.callee);
-    (*this)(call.arguments);
-  }
-  void inside(const syntax::Member& member) const { (*this)(member.object); }
-  void inside(const syntax::Index& index) const {
-    (*this)(index.object);
-    for (const auto& item : index.items) {
-      (*this)(item.lo);
-      (*this)(item.hi);
-    }
-  }
-  void inside(const syntax::Stack& stack) const { (*this)(stack.elements); }
-  void inside(const syntax::Comprehension& comprehension) const {
-    (*this)(comprehension.body);
-    (*this)(comprehension.iteration);
-  }
-  void inside(const syntax::Tuple& tuple) const { (*this)(tuple.elements); }
-  void inside(const syntax::If& choice) const {
-    (*this)(choice.condition);
-    (*this)(choice.then_value);
-    (*this)(choice.else_value);
-  }
-  void inside(const syntax::Loop& loop) const {
-    (*this)(loop.initial);
-    (*this)(loop.iteration);
-    (*this)(loop.body);
-  }
-  void inside(const syntax::Solve& solve) const {
-    (*this)(solve.system);
-    (*this)(solve.from);
-    (*this)(solve.to);
-    (*this)(solve.at);
-    (*this)(solve.by);
-    (*this)(solve.adjoint);
-  }
-
-  void operator()(const syntax::Decl& decl) const {
-    std::visit([&](const auto& node) { declared(node); }, decl.node);
-  }
-  void declared(const syntax::Use&) const {}
-  void declared(const syntax::DimDecl&) const {}
-  void declared(const syntax::ParamDecl&) const {}
-  void declared(const syntax::SampleDecl&) const {}
-  void declared(const syntax::TableauDecl&) const {}
-  void declared(const syntax::VarDecl&) const {}
-  void declared(const syntax::ConstDecl& constant) const { (*this)(constant.value); }
-  void declared(const syntax::FnDecl& function) const { (*this)(function.body); }
-  void declared(const syntax::Apply& apply) const { (*this)(apply.body); }
-  void declared(const syntax::LayerDecl& layer) const { (*this)(layer.members); }
-  void declared(const syntax::FieldDecl& field) const { (*this)(field.members); }
-  void declared(const syntax::ModelDecl& model) const { (*this)(model.members); }
-  void declared(const syntax::Instance& instance) const { (*this)(instance.value); }
-  void declared(const syntax::Let& let) const { (*this)(let.value); }
-  void declared(const syntax::Equation& equation) const { (*this)(equation.value); }
-  void declared(const syntax::AlgebraicEquation& equation) const { (*this)(equation.value); }
-  void declared(const syntax::Diffusion& diffusion) const { (*this)(diffusion.value); }
-  void declared(const syntax::Event& event) const {
-    (*this)(event.left);
-    (*this)(event.right);
-    for (const auto& reset : event.resets) (*this)(reset.value);
-  }
-  void declared(const syntax::Output& output) const { (*this)(output.value); }
-  void declared(const syntax::Metric& metric) const { (*this)(metric.value); }
-  void declared(const syntax::Loss& loss) const { (*this)(loss.value); }
-  void declared(const syntax::Train& train) const { (*this)(train.options); }
-};
-
 std::string name_of(const syntax::Decl& decl) {
   if (auto* d = std::get_if<syntax::DimDecl>(&decl.node)) return d->name.text;
   if (auto* d = std::get_if<syntax::ConstDecl>(&decl.node)) return d->name.text;
@@ -144,14 +28,15 @@ std::string name_of(const syntax::Decl& decl) {
 }  // namespace
 
 void Elaborator::note_differentiated(const syntax::File& file) {
-  Walk walk{[&](const syntax::Call& call) {
+  Walk walk;
+  walk.call = [&](const syntax::Call& call) {
     auto* callee = std::get_if<syntax::NameRef>(&call.callee->node);
     static const std::set<std::string> derivatives = {"grad", "jacobian", "div", "jvp", "vjp"};
     if (!callee || !derivatives.contains(callee->text) || call.arguments.size() < 2) return;
     if (auto* by = std::get_if<syntax::NameRef>(&call.arguments[1].value->node)) {
       differentiated_.insert(by->text + std::string(static_cast<size_t>(by->primes), '\''));
     }
-  }};
+  };
   walk(file.declarations);
 }
 
@@ -183,7 +68,34 @@ void Elaborator::run(const syntax::File& file) {
       if (auto* tableau = std::get_if<syntax::TableauDecl>(&decl->node)) make_tableau(*tableau, *scope);
     });
   }
+  for (const auto& decl : file.declarations) check_unapplied(*decl, *scope);
   check_defines();
+}
+
+// What is never applied has no shapes to check, but its names must exist.
+void Elaborator::check_unapplied(const syntax::Decl& decl, Scope& scope) {
+  const auto* function = std::get_if<syntax::FnDecl>(&decl.node);
+  const auto* layer = std::get_if<syntax::LayerDecl>(&decl.node);
+  const auto* field = std::get_if<syntax::FieldDecl>(&decl.node);
+  const void* applied = function ? static_cast<const void*>(function)
+                        : layer  ? static_cast<const void*>(layer)
+                                 : field;
+  if (!applied || (field && !field->is_template) || active_.contains(applied)) return;
+  std::set<std::string> inside;
+  Walk bound;
+  bound.bound = [&](const std::string& name) { inside.insert(name); };
+  bound(decl);
+  Walk read;
+  read.name = [&](const syntax::NameRef& name, Span span) {
+    if (name.primes > 0 || name.text == "t" || inside.contains(name.text) || find(scope, name.text)) return;
+    if (!special_name(name.text).as<Failed>()) return;
+    guarded([&] {
+      std::vector<std::string> candidates = visible_names(scope);
+      candidates.insert(candidates.end(), inside.begin(), inside.end());
+      unknown("name", name.text, span, candidates);
+    });
+  };
+  read(decl);
 }
 
 void Elaborator::check_defines() {
