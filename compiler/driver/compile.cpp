@@ -71,16 +71,27 @@ const std::string stage_after(const std::string& pass) {
   return pass == "codegen" ? "llvm" : "asm";
 }
 
+// The tree of a file that parses, also where its names or shapes are wrong.
+int print_syntax(const Arguments& arguments) {
+  const std::optional<Options> options = options_of(arguments);
+  if (!options) return 1;
+  const Program program = Program::from_file(arguments.file, *options);
+  const std::string text = program.syntax();
+  if (text.empty() && !program.ok()) {
+    print(program.diagnostics(), arguments);
+    return 1;
+  }
+  std::cout << text;
+  return 0;
+}
+
 }  // namespace
 
 int compile(const Arguments& arguments) {
+  const std::string stage = arguments.emit_after.empty() ? arguments.emit : stage_after(arguments.emit_after);
+  if (stage == "ast") return print_syntax(arguments);
   const std::optional<Program> program = load(arguments);
   if (!program) return 1;
-  const std::string stage = arguments.emit_after.empty() ? arguments.emit : stage_after(arguments.emit_after);
-  if (stage == "ast") {
-    std::cout << program->syntax();
-    return 0;
-  }
   const Result<Model> model = program->model(arguments.model);
   print(model.diagnostics(), arguments);
   if (!model) return 1;

@@ -65,7 +65,9 @@ Program make(const std::string& name, std::optional<std::string> text, const std
     state->tree = syntax::parse(state->files, file, diagnostics);
     state->stages.push_back({"parse", milliseconds_since(start)});
     start = Clock::now();
-    if (!diagnostics.has_errors())
+    if (diagnostics.has_errors())
+      state->tree = nullptr;
+    else
       state->module = semantics::elaborate(*state->tree, elaboration_options(options), read_used, state->files, diagnostics);
     state->stages.push_back({"elaborate", milliseconds_since(start)});
   }
