@@ -42,7 +42,8 @@ struct Arguments {
   std::optional<int64_t> steps, epochs, batch;
 };
 
-// A verb: its name, one line of help, an example, the options it takes beyond the common ones, and what it does.
+// A verb: its name, one line of help, an example, the options it takes beyond the common ones, and what it
+// does.
 struct Verb {
   const char* name;
   const char* summary;

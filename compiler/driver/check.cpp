@@ -14,8 +14,12 @@ const char* word(Severity severity) {
 void print_json(const Program& program, const std::vector<Diagnostic>& diagnostics, bool ok) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Diagnostic& d : diagnostics)
-    list.push_back({{"severity", word(d.severity)}, {"id", d.id}, {"file", d.file}, {"line", d.line},
-                    {"column", d.column}, {"text", d.text}});
+    list.push_back({{"severity", word(d.severity)},
+                    {"id", d.id},
+                    {"file", d.file},
+                    {"line", d.line},
+                    {"column", d.column},
+                    {"text", d.text}});
   const nlohmann::ordered_json out = {
       {"ok", ok}, {"models", program.models()}, {"fields", program.fields()}, {"diagnostics", list}};
   std::cout << out.dump(2) << "\n";

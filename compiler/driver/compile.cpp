@@ -19,18 +19,30 @@ ordered_json describe(const std::vector<Description>& list) {
 void print_json(const CompileReport& r) {
   ordered_json fields = ordered_json::array();
   for (const CompileReport::Field& f : r.fields)
-    fields.push_back({{"name", f.name}, {"states", describe(f.states)}, {"method", f.method}, {"adjoint", f.adjoint},
-                      {"field", {{"multiply_adds", f.field_multiply_adds}, {"operations", f.field_operations}}},
-                      {"vjp", {{"multiply_adds", f.vjp_multiply_adds}, {"operations", f.vjp_operations}}}});
+    fields.push_back(
+        {{"name", f.name},
+         {"states", describe(f.states)},
+         {"method", f.method},
+         {"adjoint", f.adjoint},
+         {"field", {{"multiply_adds", f.field_multiply_adds}, {"operations", f.field_operations}}},
+         {"vjp", {{"multiply_adds", f.vjp_multiply_adds}, {"operations", f.vjp_operations}}}});
   ordered_json stages = ordered_json::object();
   for (const TimedStage& s : r.stages) stages[s.name] = s.milliseconds;
-  const ordered_json out = {{"model", r.model}, {"precision", r.precision}, {"target", r.target}, {"lanes", r.lanes},
-                            {"data", describe(r.data)}, {"parameters", describe(r.parameters)},
-                            {"outputs", describe(r.outputs)}, {"metrics", describe(r.metrics)},
-                            {"parameter_count", r.parameter_count}, {"fields", fields},
+  const ordered_json out = {{"model", r.model},
+                            {"precision", r.precision},
+                            {"target", r.target},
+                            {"lanes", r.lanes},
+                            {"data", describe(r.data)},
+                            {"parameters", describe(r.parameters)},
+                            {"outputs", describe(r.outputs)},
+                            {"metrics", describe(r.metrics)},
+                            {"parameter_count", r.parameter_count},
+                            {"fields", fields},
                             {"forward_code_bytes", r.forward_code_bytes},
-                            {"gradient_code_bytes", r.gradient_code_bytes}, {"bytes_per_sample", r.bytes_per_sample},
-                            {"stages_ms", stages}, {"total_ms", r.total_milliseconds}};
+                            {"gradient_code_bytes", r.gradient_code_bytes},
+                            {"bytes_per_sample", r.bytes_per_sample},
+                            {"stages_ms", stages},
+                            {"total_ms", r.total_milliseconds}};
   std::cout << out.dump(2) << "\n";
 }
 
@@ -42,10 +54,12 @@ void print_list(const char* title, const std::vector<Description>& list) {
 }
 
 void print_text(const CompileReport& r) {
-  std::printf("model %s, %s, %s, %d samples a tile\n", r.model.c_str(), r.precision.c_str(), r.target.c_str(), r.lanes);
+  std::printf("model %s, %s, %s, %d samples a tile\n", r.model.c_str(), r.precision.c_str(), r.target.c_str(),
+              r.lanes);
   print_list("data", r.data);
   print_list("parameters", r.parameters);
-  if (r.parameter_count > 0) std::printf("  %-10s %lld numbers\n", "", static_cast<long long>(r.parameter_count));
+  if (r.parameter_count > 0)
+    std::printf("  %-10s %lld numbers\n", "", static_cast<long long>(r.parameter_count));
   print_list("outputs", r.outputs);
   print_list("metrics", r.metrics);
   for (const CompileReport::Field& f : r.fields) {
@@ -58,7 +72,8 @@ void print_text(const CompileReport& r) {
                   static_cast<long long>(f.vjp_multiply_adds), static_cast<long long>(f.vjp_operations));
   }
   std::printf("machine code: %lld bytes forward", static_cast<long long>(r.forward_code_bytes));
-  if (r.gradient_code_bytes > 0) std::printf(", %lld bytes gradient", static_cast<long long>(r.gradient_code_bytes));
+  if (r.gradient_code_bytes > 0)
+    std::printf(", %lld bytes gradient", static_cast<long long>(r.gradient_code_bytes));
   std::printf("\nworkspace: %lld bytes a sample\n", static_cast<long long>(r.bytes_per_sample));
   std::printf("compiled in %.1f ms\n", r.total_milliseconds);
 }
@@ -105,8 +120,10 @@ int compile(const Arguments& arguments) {
   const Result<CompileReport> report = model->compile();
   print(report.diagnostics(), arguments);
   if (!report) return static_cast<int>(report.outcome());
-  if (arguments.json) print_json(*report);
-  else if (!arguments.quiet) print_text(*report);
+  if (arguments.json)
+    print_json(*report);
+  else if (!arguments.quiet)
+    print_text(*report);
   if (arguments.time_passes) print_stages(report->stages);
   return 0;
 }

@@ -12,12 +12,17 @@ using nlohmann::ordered_json;
 
 void print_json(const Evaluation& e) {
   ordered_json out, metrics = ordered_json::object(), solves = ordered_json::array();
-  if (e.loss) out["loss"] = *e.loss;
-  else out["loss"] = nullptr;
+  if (e.loss)
+    out["loss"] = *e.loss;
+  else
+    out["loss"] = nullptr;
   for (const auto& [name, value] : e.metrics) metrics[name] = value;
   for (const SolveStatistics& s : e.solves)
-    solves.push_back({{"field", s.field}, {"method", s.method}, {"evaluations", s.evaluations},
-                      {"accepted", s.accepted}, {"rejected", s.rejected}});
+    solves.push_back({{"field", s.field},
+                      {"method", s.method},
+                      {"evaluations", s.evaluations},
+                      {"accepted", s.accepted},
+                      {"rejected", s.rejected}});
   out["metrics"] = metrics;
   out["solves"] = solves;
   std::cout << out.dump(2) << "\n";
@@ -56,8 +61,10 @@ int evaluate(const Arguments& arguments) {
   for (const Description& d : model->outputs())
     if (!d.shape.empty() && d.shape[0] < 0) rows.insert(d.name);
   if (!write_out(arguments, result->outputs, data->has_sample_axis(), rows)) return 1;
-  if (arguments.json) print_json(*result);
-  else if (!arguments.quiet) print_text(*result, data->samples());
+  if (arguments.json)
+    print_json(*result);
+  else if (!arguments.quiet)
+    print_text(*result, data->samples());
   return report(result->failures);
 }
 

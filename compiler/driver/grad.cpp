@@ -46,8 +46,10 @@ int grad(const Arguments& arguments) {
     std::printf("loss  %.12g\n", gradient->loss);
     for (const auto& [name, array] : arrays) {
       if (name == "loss") continue;
-      if (array.values.size() == 1) std::printf("%-32s %.12g\n", name.c_str(), array.values[0]);
-      else std::printf("%-32s %zu numbers, norm %.9g\n", name.c_str(), array.values.size(), norm(array));
+      if (array.values.size() == 1)
+        std::printf("%-32s %.12g\n", name.c_str(), array.values[0]);
+      else
+        std::printf("%-32s %zu numbers, norm %.9g\n", name.c_str(), array.values.size(), norm(array));
     }
   }
   return report(gradient->failures);

@@ -21,8 +21,13 @@ int gradcheck(const Arguments& arguments) {
   if (arguments.json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const GradientCheck::Row& r : check->rows)
-      rows.push_back({{"name", r.name}, {"checked", r.checked}, {"size", r.size}, {"error", r.error},
-                      {"worst_element", r.worst}, {"analytic", r.analytic}, {"difference", r.difference}});
+      rows.push_back({{"name", r.name},
+                      {"checked", r.checked},
+                      {"size", r.size},
+                      {"error", r.error},
+                      {"worst_element", r.worst},
+                      {"analytic", r.analytic},
+                      {"difference", r.difference}});
     const nlohmann::ordered_json out = {
         {"passed", passed}, {"worst", check->worst}, {"tolerance", arguments.tolerance}, {"rows", rows}};
     std::cout << out.dump(2) << "\n";

@@ -16,7 +16,8 @@ int initialize(const Arguments& arguments) {
   const std::optional<Arrays> weights = load_weights(arguments, *model);
   if (!weights || !write_out(arguments, *weights)) return 1;
   if (!arguments.quiet) {
-    for (const Description& d : model->parameters()) std::printf("%-32s %s\n", d.name.c_str(), d.type.c_str());
+    for (const Description& d : model->parameters())
+      std::printf("%-32s %s\n", d.name.c_str(), d.type.c_str());
     std::printf("weights: %s\n", arguments.out.c_str());
   }
   return 0;

@@ -42,7 +42,8 @@ std::optional<Options> options_of(const Arguments& arguments) {
       return {};
     }
     options.constants[name] = value;
-    if (value == std::floor(value) && std::fabs(value) < 9e15) options.dims[name] = static_cast<int64_t>(value);
+    if (value == std::floor(value) && std::fabs(value) < 9e15)
+      options.dims[name] = static_cast<int64_t>(value);
   }
   if (arguments.target != "cpu") {
     usage_error("--target " + arguments.target + " is not supported yet; 'cpu' is");

@@ -32,7 +32,9 @@ void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
   app.add_option("--threads", a.threads, "threads (default: one for each core); results do not depend on it")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
-  app.add_option("-D", a.definitions, "set a dim or a const: -D H=128")->type_name("NAME=VALUE")->allow_extra_args(false);
+  app.add_option("-D", a.definitions, "set a dim or a const: -D H=128")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
   app.add_flag("--json", a.json, "print a machine-readable report on standard output");
   app.add_flag("--time-passes", a.time_passes, "print the time of each stage of compilation");
   app.add_flag("--quiet", a.quiet, "print errors only");
@@ -47,9 +49,10 @@ int run(std::vector<std::string> words) {
   app.name("nodec");
   app.set_version_flag("--version", std::string("nodec ") + version());
   app.require_subcommand(1);
-  app.footer("Exit status: 0 done; 1 the model or the data is wrong; 2 wrong usage; 3 a numerical failure.\n"
-             "Example:\n  nodec model.node train --data data.npz --out weights.safetensors\n"
-             "`nodec VERB --help` explains a verb.");
+  app.footer(
+      "Exit status: 0 done; 1 the model or the data is wrong; 2 wrong usage; 3 a numerical failure.\n"
+      "Example:\n  nodec model.node train --data data.npz --out weights.safetensors\n"
+      "`nodec VERB --help` explains a verb.");
   Arguments arguments;
   int status = 0;
   for (const Verb& verb : verbs()) {

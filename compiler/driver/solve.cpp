@@ -40,8 +40,10 @@ void print_csv(const Arrays& arrays) {
     if (name == "t") continue;
     const size_t width = array.values.size() / t.values.size();
     for (size_t i = 0; i < width; ++i) {
-      if (array.shape.size() == 1) std::cout << "," << name;
-      else std::cout << ",\"" << name << "[" << i << "]\"";
+      if (array.shape.size() == 1)
+        std::cout << "," << name;
+      else
+        std::cout << ",\"" << name << "[" << i << "]\"";
     }
   }
   std::cout << "\n";
@@ -84,8 +86,8 @@ int solve(const Arguments& arguments) {
     int64_t size = 1;
     for (const int64_t n : d.shape) size *= n;
     if (size != static_cast<int64_t>(found->second.values.size())) {
-      usage_error("--set " + d.name + " takes " + std::to_string(size) + " number" + (size == 1 ? "" : "s") + " (" +
-                  d.type + "), not " + std::to_string(found->second.values.size()));
+      usage_error("--set " + d.name + " takes " + std::to_string(size) + " number" + (size == 1 ? "" : "s") +
+                  " (" + d.type + "), not " + std::to_string(found->second.values.size()));
       return 2;
     }
     found->second.shape = d.shape;

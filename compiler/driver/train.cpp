@@ -33,16 +33,18 @@ int train(const Arguments& arguments) {
   std::optional<runtime::Progress> progress;
   options.progress = [&](const TrainProgress& p) {
     if (!progress)
-      progress.emplace(runtime::Progress::standard_error(arguments.quiet), p.steps, [](std::string_view text) {
-        std::fwrite(text.data(), 1, text.size(), stderr);
-        std::fflush(stderr);
-      });
+      progress.emplace(runtime::Progress::standard_error(arguments.quiet), p.steps,
+                       [](std::string_view text) {
+                         std::fwrite(text.data(), 1, text.size(), stderr);
+                         std::fflush(stderr);
+                       });
     if (!progress->wants(p.step)) return;
     std::vector<std::pair<std::string, double>> values = {{"loss", p.loss}};
     values.insert(values.end(), p.metrics.begin(), p.metrics.end());
     progress->update(p.step, std::move(values));
   };
-  // The first Ctrl-C ends training after the step in hand, with the weights written; a second one ends the process.
+  // The first Ctrl-C ends training after the step in hand, with the weights written; a second one ends the
+  // process.
   struct sigaction action {};
   action.sa_handler = interrupt;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
@@ -54,15 +56,19 @@ int train(const Arguments& arguments) {
   if (!training) return static_cast<int>(training.outcome());
   if (!write_out(arguments, training->weights)) return 1;
   if (arguments.json) {
-    const nlohmann::ordered_json out = {{"steps", training->steps}, {"first_loss", training->first_loss},
-                                        {"last_loss", training->last_loss}, {"seconds", training->seconds},
+    const nlohmann::ordered_json out = {{"steps", training->steps},
+                                        {"first_loss", training->first_loss},
+                                        {"last_loss", training->last_loss},
+                                        {"seconds", training->seconds},
                                         {"cancelled", training->cancelled}};
     std::cout << out.dump(2) << "\n";
   } else if (!arguments.quiet) {
-    std::printf("%lld steps in %.1f s (%.3f ms a step): mean loss %.6g over the first twentieth, %.6g over the last\n",
-                static_cast<long long>(training->steps), training->seconds,
-                1e3 * training->seconds / static_cast<double>(training->steps > 0 ? training->steps : 1),
-                training->first_loss, training->last_loss);
+    std::printf(
+        "%lld steps in %.1f s (%.3f ms a step): mean loss %.6g over the first twentieth, %.6g over the "
+        "last\n",
+        static_cast<long long>(training->steps), training->seconds,
+        1e3 * training->seconds / static_cast<double>(training->steps > 0 ? training->steps : 1),
+        training->first_loss, training->last_loss);
     if (training->cancelled) std::printf("stopped by an interrupt\n");
     if (!arguments.out.empty()) std::printf("weights: %s\n", arguments.out.c_str());
   }

@@ -38,7 +38,8 @@ void solve_options(CLI::App& app, Arguments& a) {
       ->delimiter('\0');
   app.add_option("--from", a.from, "initial time (default 0)")->type_name("T");
   app.add_option("--to", a.to, "final time (default 1)")->type_name("T");
-  app.add_option("--points", a.points, "number of equally spaced times to write, both ends included (default 100)")
+  app.add_option("--points", a.points,
+                 "number of equally spaced times to write, both ends included (default 100)")
       ->type_name("N")
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 30));
   app.add_option("--weights", a.weights, "parameters: .safetensors or .npz (default: the initial ones)")
@@ -58,8 +59,10 @@ void grad_options(CLI::App& app, Arguments& a) {
 
 void gradcheck_options(CLI::App& app, Arguments& a) {
   data_options(app, a);
-  app.add_option("--tolerance", a.tolerance, "largest relative error that passes (default 1e-6)")->type_name("X");
-  app.add_option("--elements", a.elements, "at most this many elements of each array are perturbed (default 64)")
+  app.add_option("--tolerance", a.tolerance, "largest relative error that passes (default 1e-6)")
+      ->type_name("X");
+  app.add_option("--elements", a.elements,
+                 "at most this many elements of each array are perturbed (default 64)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
 }
@@ -70,7 +73,9 @@ void train_options(CLI::App& app, Arguments& a) {
   app.add_option("--steps", a.steps, "optimizer steps, instead of the model's `steps` or `epochs`")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--epochs", a.epochs, "epochs, instead of the model's")->type_name("N")->check(CLI::NonNegativeNumber);
+  app.add_option("--epochs", a.epochs, "epochs, instead of the model's")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--batch", a.batch, "samples of a step, instead of the model's")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
@@ -91,16 +96,16 @@ const std::vector<Verb>& verbs() {
        "nodec model.node solve lv --set x=1 --set y=1 --from 0 --to 10 --points 100 --out traj.csv", "f64",
        solve_options, solve},
       {"eval", "outputs, metrics and loss on data",
-       "nodec model.node eval --data test.npz --weights weights.safetensors --out outputs.npz", "f32", eval_options,
-       evaluate},
+       "nodec model.node eval --data test.npz --weights weights.safetensors --out outputs.npz", "f32",
+       eval_options, evaluate},
       {"grad", "the loss and its gradient with respect to parameters and data",
        "nodec model.node grad --data train.npz --out gradient.npz", "f64", grad_options, grad},
       {"gradcheck", "compare every gradient with central differences that replay the recorded steps",
        "nodec model.node gradcheck --data train.npz", "f64", gradcheck_options, gradcheck},
-      {"train", "fit the parameters",
-       "nodec model.node train --data train.npz --out weights.safetensors", "f32", train_options, train},
-      {"init", "write the initial parameters", "nodec model.node init --seed 1 --out weights.safetensors", "f64",
-       init_options, initialize},
+      {"train", "fit the parameters", "nodec model.node train --data train.npz --out weights.safetensors",
+       "f32", train_options, train},
+      {"init", "write the initial parameters", "nodec model.node init --seed 1 --out weights.safetensors",
+       "f64", init_options, initialize},
   };
   return table;
 }

@@ -16,7 +16,8 @@ std::vector<int64_t> chosen(int64_t size, int64_t limit, uint64_t seed, const st
   if (size <= limit) return all;
   const runtime::RandomStream random(seed, runtime::stream_of(name), 0);
   for (int64_t i = 0; i < limit; ++i) {
-    const int64_t j = i + static_cast<int64_t>(random.uniform(0, static_cast<uint64_t>(i)) * static_cast<double>(size - i));
+    const int64_t j =
+        i + static_cast<int64_t>(random.uniform(0, static_cast<uint64_t>(i)) * static_cast<double>(size - i));
     std::swap(all[static_cast<size_t>(i)], all[static_cast<size_t>(j)]);
   }
   all.resize(static_cast<size_t>(limit));
@@ -24,8 +25,9 @@ std::vector<int64_t> chosen(int64_t size, int64_t limit, uint64_t seed, const st
   return all;
 }
 
-// The derivative of `f` at 0 by the five-point formula, (8(f(h) − f(−h)) − (f(2h) − f(−2h)))/12h, error O(h⁴): the better of two
-// step sizes against `expected`, since a kink of |x| or relu inside one stencil says nothing about the derivative.
+// The derivative of `f` at 0 by the five-point formula, (8(f(h) − f(−h)) − (f(2h) − f(−2h)))/12h, error
+// O(h⁴): the better of two step sizes against `expected`, since a kink of |x| or relu inside one stencil says
+// nothing about the derivative.
 template <class F>
 double difference(F&& f, double magnitude, double expected) {
   double best = 0, error = INFINITY;
@@ -40,7 +42,8 @@ double difference(F&& f, double magnitude, double expected) {
   return best;
 }
 
-void record(GradientCheck::Row& row, double& scale, double& deviation, int64_t index, double analytic, double numeric) {
+void record(GradientCheck::Row& row, double& scale, double& deviation, int64_t index, double analytic,
+            double numeric) {
   scale = std::fmax(scale, std::fmax(std::fabs(analytic), std::fabs(numeric)));
   const double d = std::fabs(analytic - numeric);
   if (row.checked++ == 0 || d > deviation || std::isnan(d)) {
@@ -53,7 +56,8 @@ void record(GradientCheck::Row& row, double& scale, double& deviation, int64_t i
 
 }  // namespace
 
-Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& weights, int64_t elements) const {
+Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& weights,
+                                            int64_t elements) const {
   const Options& options = state->program->options;
   Result<Gradient> gradient = this->gradient(data, weights);
   if (!gradient) return Result<GradientCheck>::failed(gradient.diagnostics(), gradient.outcome());
@@ -76,7 +80,8 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
   runtime::Recorded tapes;
   embed::Runner recorder(recording, *data.state, f64, options.threads, options.seed);
   if (recorder.run(rows, values, settings, identities, &tapes) != runtime::RunState::done)
-    return Result<GradientCheck>::failed({embed::plain(Severity::error, "out_of_memory", "out of memory for the steps of the solves")});
+    return Result<GradientCheck>::failed(
+        {embed::plain(Severity::error, "out_of_memory", "out of memory for the steps of the solves")});
   embed::Runner replayer(replaying, *data.state, f64, options.threads, options.seed);
   const auto loss = [&] {
     replayer.run(rows, values, settings, identities, nullptr, &tapes);
@@ -98,7 +103,12 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
     for (const int64_t i : chosen(p.size, elements, options.seed, row.name)) {
       double& value = values[static_cast<size_t>(p.offset + i)];
       const double kept = value, expected = analytic.values[static_cast<size_t>(i)];
-      const double numeric = difference([&](double h) { value = kept + h; return loss(); }, std::fabs(kept), expected);
+      const double numeric = difference(
+          [&](double h) {
+            value = kept + h;
+            return loss();
+          },
+          std::fabs(kept), expected);
       value = kept;
       record(row, scale, deviation, i, expected, numeric);
     }
@@ -115,8 +125,12 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
     double scale = 0, deviation = 0;
     for (const int64_t i : chosen(size, elements, options.seed, row.name)) {
       const double kept = copy[static_cast<size_t>(i)], expected = analytic.values[static_cast<size_t>(i)];
-      const double numeric =
-          difference([&](double h) { copy.set(static_cast<size_t>(i), kept + h); return loss(); }, std::fabs(kept), expected);
+      const double numeric = difference(
+          [&](double h) {
+            copy.set(static_cast<size_t>(i), kept + h);
+            return loss();
+          },
+          std::fabs(kept), expected);
       copy.set(static_cast<size_t>(i), kept);
       record(row, scale, deviation, i, expected, numeric);
     }

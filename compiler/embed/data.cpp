@@ -45,7 +45,9 @@ Diagnostic convert(const runtime::Error& e, Severity severity) {
   d.file = e.file;
   d.line = static_cast<int>(e.line);
   const char* word = severity == Severity::warning ? "warning: " : "error: ";
-  d.rendered = (e.file.empty() ? "nodec: " : e.file + ":" + (e.line > 0 ? std::to_string(e.line) + ":" : "") + " ") + word + e.text + "\n";
+  d.rendered =
+      (e.file.empty() ? "nodec: " : e.file + ":" + (e.line > 0 ? std::to_string(e.line) + ":" : "") + " ") +
+      word + e.text + "\n";
   return d;
 }
 
@@ -107,13 +109,15 @@ Result<Dataset> Model::bind(const Arrays& arrays, int64_t samples) const {
   return bind_file(*state, {"", embed::to_runtime(arrays)}, {}, samples);
 }
 
-Result<Dataset> Model::read(const std::string& file, const std::vector<std::string>& columns, int64_t samples) const {
+Result<Dataset> Model::read(const std::string& file, const std::vector<std::string>& columns,
+                            int64_t samples) const {
   if (file.empty()) {
     if (!state->model.data.empty()) {
       std::string names;
       for (const semantics::DataDecl& d : state->model.data) names += (names.empty() ? "" : ", ") + d.name;
       return Result<Dataset>::failed({embed::plain(
-          Severity::error, "no_data", "model " + state->model.name + " reads data (" + names + "); give a file with --data")});
+          Severity::error, "no_data",
+          "model " + state->model.name + " reads data (" + names + "); give a file with --data")});
     }
     return bind_file(*state, {"", runtime::Arrays{}}, {}, samples);
   }

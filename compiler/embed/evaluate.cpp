@@ -25,10 +25,11 @@ void drop_sample_axis(Array& array) {
 }
 
 Diagnostic run_failure(runtime::RunState state) {
-  return embed::plain(Severity::error, state == runtime::RunState::canceled ? "canceled" : "out_of_memory",
-                      state == runtime::RunState::canceled
-                          ? "the run was canceled"
-                          : "out of memory for the steps of the solves; use fewer samples a call, or `adjoint backsolve`");
+  return embed::plain(
+      Severity::error, state == runtime::RunState::canceled ? "canceled" : "out_of_memory",
+      state == runtime::RunState::canceled
+          ? "the run was canceled"
+          : "out of memory for the steps of the solves; use fewer samples a call, or `adjoint backsolve`");
 }
 
 }  // namespace
@@ -72,7 +73,8 @@ Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) c
 Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) const {
   const Options& options = state->program->options;
   if (!has_loss())
-    return Result<Gradient>::failed({embed::plain(Severity::error, "no_loss", "model " + name() + " has no loss to differentiate")});
+    return Result<Gradient>::failed(
+        {embed::plain(Severity::error, "no_loss", "model " + name() + " has no loss to differentiate")});
   Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
   if (!values) return Result<Gradient>::failed(values.diagnostics());
   std::vector<Diagnostic> diagnostics;
@@ -106,8 +108,10 @@ Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) con
       for (const SampleFailure& f : out.failures)
         std::fill_n(array.values.begin() + f.sample * static_cast<int64_t>(elements), elements, not_a_number);
     }
-    if (parameter) out.parameters[r.name.substr(6)] = std::move(array);
-    else out.data[r.name.substr(5)] = std::move(array);
+    if (parameter)
+      out.parameters[r.name.substr(6)] = std::move(array);
+    else
+      out.data[r.name.substr(5)] = std::move(array);
   }
   out.solves = runner.statistics(state->model.solves);
   return out;
@@ -174,7 +178,8 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
 Result<std::string> Model::emit(const std::string& stage) const {
   const bool f64 = state->program->options.precision == Precision::f64;
   const std::lock_guard guard(state->program->mutex);
-  embed::Emitted emitted = embed::emit(*state->program->module, state->model, stage, embed::choose_lanes(1024, f64), f64);
+  embed::Emitted emitted =
+      embed::emit(*state->program->module, state->model, stage, embed::choose_lanes(1024, f64), f64);
   if (!emitted.error.empty())
     return Result<std::string>::failed({embed::plain(Severity::error, "cannot_compile", emitted.error)});
   return std::move(emitted.text);

@@ -19,13 +19,20 @@ runtime::InitialKind kind_of(semantics::Initializer::Kind kind) {
   using From = semantics::Initializer::Kind;
   using To = runtime::InitialKind;
   switch (kind) {
-    case From::value: return To::value;
-    case From::normal: return To::normal;
-    case From::uniform: return To::uniform;
-    case From::glorot_uniform: return To::glorot_uniform;
-    case From::glorot_normal: return To::glorot_normal;
-    case From::kaiming_uniform: return To::kaiming_uniform;
-    case From::orthogonal: return To::orthogonal;
+    case From::value:
+      return To::value;
+    case From::normal:
+      return To::normal;
+    case From::uniform:
+      return To::uniform;
+    case From::glorot_uniform:
+      return To::glorot_uniform;
+    case From::glorot_normal:
+      return To::glorot_normal;
+    case From::kaiming_uniform:
+      return To::kaiming_uniform;
+    case From::orthogonal:
+      return To::orthogonal;
   }
   return To::value;
 }
@@ -51,7 +58,8 @@ runtime::ParameterLayout parameter_layout(const semantics::Model& model) {
 }
 
 Result<std::vector<double>> parameter_values(const semantics::Model& model, const Arrays& weights) {
-  runtime::Result<runtime::Weights> loaded = runtime::load_weights("", to_runtime(weights), parameter_layout(model));
+  runtime::Result<runtime::Weights> loaded =
+      runtime::load_weights("", to_runtime(weights), parameter_layout(model));
   if (!loaded) return Result<std::vector<double>>::failed(convert(loaded.errors()));
   return Result<std::vector<double>>(loaded->values, convert(loaded->warnings, Severity::warning));
 }
@@ -110,7 +118,8 @@ Result<Arrays> Model::initial_weights() const {
 Result<Arrays> Model::check_weights(const Arrays& weights) const {
   Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
   if (!values) return Result<Arrays>::failed(values.diagnostics());
-  return Result<Arrays>(embed::parameter_arrays(embed::parameter_layout(state->model), *values), values.diagnostics());
+  return Result<Arrays>(embed::parameter_arrays(embed::parameter_layout(state->model), *values),
+                        values.diagnostics());
 }
 
 std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std::string>& shared,
@@ -132,8 +141,9 @@ std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std:
   return slot;
 }
 
-std::shared_ptr<const embed::Unit> Model::State::unit(const std::set<std::string>& shared, embed::Mode mode, int lanes,
-                                                      bool ragged, std::vector<Diagnostic>& diagnostics) const {
+std::shared_ptr<const embed::Unit> Model::State::unit(const std::set<std::string>& shared, embed::Mode mode,
+                                                      int lanes, bool ragged,
+                                                      std::vector<Diagnostic>& diagnostics) const {
   const std::lock_guard guard(mutex);
   const std::shared_ptr<Variant> made = variant(shared, diagnostics);
   if (!made) return nullptr;

@@ -16,7 +16,8 @@ constexpr std::array<Stage, 6> pipeline = {{
     {"parse", "text", "ast", "syntax, as written, with the place of everything"},
     {"elaborate", "ast", "graph", "names, shapes, layers and fields become tensor expressions of one sample"},
     {"derive", "graph", "adjoint", "gradients, as expressions of the same kind"},
-    {"schedule", "adjoint", "tile", "tensors become loops over buffers for a tile of samples; solves become time stepping"},
+    {"schedule", "adjoint", "tile",
+     "tensors become loops over buffers for a tile of samples; solves become time stepping"},
     {"codegen", "tile", "llvm", "explicit-vector LLVM IR for the host"},
     {"jit", "llvm", "asm", "a short pass pipeline, machine code, linking"},
 }};
@@ -36,11 +37,12 @@ class StageClock {
   Clock::time_point start_;
 };
 
-schedule::Program schedule_results(const semantics::Model& model, const Derived& derived, Mode mode, int lanes,
-                                   bool double_precision, bool ragged) {
+schedule::Program schedule_results(const semantics::Model& model, const Derived& derived, Mode mode,
+                                   int lanes, bool double_precision, bool ragged) {
   schedule::Request request;
   request.results = derived.results;
-  for (const semantics::ParameterDecl& p : model.parameters) request.parameters.push_back({p.path, p.type.size().value()});
+  for (const semantics::ParameterDecl& p : model.parameters)
+    request.parameters.push_back({p.path, p.type.size().value()});
   request.lanes = lanes;
   request.double_precision = double_precision;
   request.ragged = ragged;
@@ -51,7 +53,8 @@ schedule::Program schedule_results(const semantics::Model& model, const Derived&
   return schedule::lower(request, *solvers);
 }
 
-// What a stage of the compiler gives must hold its invariants; a violation is a fault of nodec, not of the model.
+// What a stage of the compiler gives must hold its invariants; a violation is a fault of nodec, not of the
+// model.
 std::string violation(const char* pass, const std::string& what) {
   return what.empty() ? "" : std::string("internal error after ") + pass + ": " + what;
 }
@@ -70,7 +73,8 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
     return {nullptr, wrong};
   clock.stamp("derive");
   const schedule::Program program = schedule_results(model, derived, mode, lanes, double_precision, ragged);
-  if (std::string wrong = violation("schedule", schedule::verify(program)); !wrong.empty()) return {nullptr, wrong};
+  if (std::string wrong = violation("schedule", schedule::verify(program)); !wrong.empty())
+    return {nullptr, wrong};
   clock.stamp("schedule");
   codegen::Module ir = codegen::emit(program, codegen::host_target());
   clock.stamp("codegen");
@@ -85,7 +89,8 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
 
 Emitted emit(semantics::Module& module, const semantics::Model& model, const std::string& stage, int lanes,
              bool double_precision) {
-  // `graph` is the model as it was written; from `adjoint` on the stages are those of the gradient, if there is a loss.
+  // `graph` is the model as it was written; from `adjoint` on the stages are those of the gradient, if there
+  // is a loss.
   const Mode mode = stage == "graph" || !model.loss ? Mode::forward : Mode::inputs;
   const Derived derived = derive_results(module, model, mode, {});
   if (!derived.refusal.empty()) return {"", derived.refusal};

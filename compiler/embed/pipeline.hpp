@@ -17,7 +17,8 @@
 
 namespace nodec::embed {
 
-// A row of the pipeline: the pass, the representation that it reads, the one that it gives (a name of --emit), one sentence.
+// A row of the pipeline: the pass, the representation that it reads, the one that it gives (a name of
+// --emit), one sentence.
 struct Stage {
   const char* name;
   const char* needs;
@@ -42,8 +43,8 @@ struct Unit {
   std::vector<TimedStage> stages;
 };
 
-// The named results of a mode: per-sample ones by their names (outputs, `loss`, `data:NAME`), others as `mean:loss`,
-// `metric:NAME`, `param:PATH`, `data:NAME` of shared data.
+// The named results of a mode: per-sample ones by their names (outputs, `loss`, `data:NAME`), others as
+// `mean:loss`, `metric:NAME`, `param:PATH`, `data:NAME` of shared data.
 struct Derived {
   std::vector<graph::Output> results;
   std::string refusal;  // why it cannot be differentiated, "" if it can

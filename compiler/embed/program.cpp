@@ -68,7 +68,8 @@ Program make(const std::string& name, std::optional<std::string> text, const std
     if (diagnostics.has_errors())
       state->tree = nullptr;
     else
-      state->module = semantics::elaborate(*state->tree, elaboration_options(options), read_used, state->files, diagnostics);
+      state->module = semantics::elaborate(*state->tree, elaboration_options(options), read_used,
+                                           state->files, diagnostics);
     state->stages.push_back({"elaborate", milliseconds_since(start)});
   }
   if (diagnostics.has_errors()) state->module = nullptr;
@@ -103,7 +104,9 @@ Diagnostic plain(Severity severity, const std::string& id, const std::string& te
   out.id = id;
   out.text = text;
   out.rendered = std::string("nodec: ") +
-                 (severity == Severity::error ? "error: " : severity == Severity::warning ? "warning: " : "remark: ") +
+                 (severity == Severity::error     ? "error: "
+                  : severity == Severity::warning ? "warning: "
+                                                  : "remark: ") +
                  text + "\n";
   return out;
 }
@@ -145,7 +148,8 @@ Result<Model> Program::model(const std::string& name) const {
   if (!ok()) return Result<Model>::failed(state->diagnostics);
   const std::vector<semantics::Model>& models = state->module->models;
   if (models.empty())
-    return Result<Model>::failed({embed::plain(Severity::error, "no_model", "the file declares no model; `solve FIELD` integrates a field")});
+    return Result<Model>::failed({embed::plain(
+        Severity::error, "no_model", "the file declares no model; `solve FIELD` integrates a field")});
   for (const semantics::Model& m : models) {
     if (m.name != name && !name.empty()) continue;
     auto made = std::make_shared<Model::State>();
@@ -173,11 +177,12 @@ Result<Model> Program::integrate(const std::string& field, const std::vector<std
         const std::string near = source::nearest(name, {known.begin(), known.end()});
         std::string list;
         for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
-        return Result<Model>::failed({embed::plain(Severity::error, "no_such_state",
-                                                   "'" + name + "' is neither a state nor an input of field " + field +
-                                                       (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                                                       " (it has " + list + ")")},
-                                     Outcome::wrong_usage);
+        return Result<Model>::failed(
+            {embed::plain(Severity::error, "no_such_state",
+                          "'" + name + "' is neither a state nor an input of field " + field +
+                              (near.empty() ? "" : "; did you mean '" + near + "'?") + " (it has " + list +
+                              ")")},
+            Outcome::wrong_usage);
       }
     source::Diagnostics diagnostics;
     std::vector<Diagnostic> list;
@@ -188,7 +193,8 @@ Result<Model> Program::integrate(const std::string& field, const std::vector<std
     std::optional<semantics::Model> model;
     {
       const std::lock_guard lock(state->mutex);
-      model = semantics::solve_model(*state->module, f, made->given, elaboration_options(state->options), diagnostics);
+      model = semantics::solve_model(*state->module, f, made->given, elaboration_options(state->options),
+                                     diagnostics);
     }
     append(state->files, diagnostics, list);
     if (!model) return Result<Model>::failed(list);
@@ -198,10 +204,10 @@ Result<Model> Program::integrate(const std::string& field, const std::vector<std
   const std::string near = source::nearest(field, fields());
   std::string list;
   for (const std::string& f : fields()) list += (list.empty() ? "" : ", ") + f;
-  return Result<Model>::failed({embed::plain(Severity::error, "no_such_field",
-                                             "there is no field '" + field + "'" +
-                                                 (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                                                 (list.empty() ? " (the file declares none)" : " (the file declares " + list + ")"))});
+  return Result<Model>::failed({embed::plain(
+      Severity::error, "no_such_field",
+      "there is no field '" + field + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
+          (list.empty() ? " (the file declares none)" : " (the file declares " + list + ")"))});
 }
 
 std::unique_ptr<semantics::Module> Program::State::elaborate(const std::set<std::string>& shared_data,

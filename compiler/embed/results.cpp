@@ -14,10 +14,14 @@ using graph::Output;
 using graph::Ref;
 
 // The objective: the mean over the batch of the samples' losses.
-Ref mean_loss(Graph& g, Ref loss) { return graph::div(g, g.batch_sum(graph::to_real(g, loss)), g.setting("batch")); }
+Ref mean_loss(Graph& g, Ref loss) {
+  return graph::div(g, g.batch_sum(graph::to_real(g, loss)), g.setting("batch"));
+}
 
 // A value of one sample, as a result that is stored for each: integers and conditions become reals.
-Ref stored(Graph& g, Ref value) { return value->type.element == Element::real ? value : graph::to_real(g, value); }
+Ref stored(Graph& g, Ref value) {
+  return value->type.element == Element::real ? value : graph::to_real(g, value);
+}
 
 }  // namespace
 
@@ -32,7 +36,8 @@ Derived derive_results(semantics::Module& module, const semantics::Model& model,
   }
   if (model.loss) results.push_back({"mean:loss", mean_loss(g, model.loss)});
   if (mode == Mode::record || mode == Mode::replay) return derived;
-  for (const Output& metric : model.metrics) results.push_back({"metric:" + metric.name, stored(g, metric.value)});
+  for (const Output& metric : model.metrics)
+    results.push_back({"metric:" + metric.name, stored(g, metric.value)});
   if (mode == Mode::forward || !model.loss) return derived;
 
   std::vector<Ref> inputs;
@@ -61,9 +66,11 @@ Derived derive_results(semantics::Module& module, const semantics::Model& model,
 const graph::Lambda* pullback_of(semantics::Module& module, const semantics::Model& model, Ref solve) {
   if (!model.loss) return nullptr;
   std::vector<Ref> roots;
-  for (const Output& output : derive_results(module, model, Mode::gradient, {}).results) roots.push_back(output.value);
+  for (const Output& output : derive_results(module, model, Mode::gradient, {}).results)
+    roots.push_back(output.value);
   for (const Ref node : graph::postorder(roots))
-    if (node->is(graph::Kind::adjoint) && node->operands[0] == solve) return node->as<graph::AdjointInfo>().pullback;
+    if (node->is(graph::Kind::adjoint) && node->operands[0] == solve)
+      return node->as<graph::AdjointInfo>().pullback;
   return nullptr;
 }
 

@@ -52,15 +52,17 @@ std::string describe(const schedule::Interface& interface, int64_t sample, const
   const bool known = s.state >= 0 && static_cast<size_t>(s.state) < solve.elements.size();
   const std::string place = known ? solve.places[static_cast<size_t>(s.state)] : solve.place;
   const std::string state = known ? "state " + solve.elements[static_cast<size_t>(s.state)] : "the state";
-  const std::string when = " of solve " + solve.field + " at t = " + number(s.t) + " (step " + std::to_string(s.steps) +
-                           ", h = " + number(s.h) + ")";
+  const std::string when = " of solve " + solve.field + " at t = " + number(s.t) + " (step " +
+                           std::to_string(s.steps) + ", h = " + number(s.h) + ")";
   switch (failure) {
     case runtime::Failure::step_underflow:
       return place + ": numerical failure: " + who + "the step size underflows in " + state + when +
-             ": the solution may blow up there or be stiff; a looser tolerance or a change of the equation helps";
+             ": the solution may blow up there or be stiff; a looser tolerance or a change of the equation "
+             "helps";
     case runtime::Failure::not_finite:
       return place + ": numerical failure: " + who + state + " is not finite" + when +
-             ": the equation may leave its domain (a division by zero, the logarithm or root of a negative number) or blow up";
+             ": the equation may leave its domain (a division by zero, the logarithm or root of a negative "
+             "number) or blow up";
     case runtime::Failure::step_limit:
       return place + ": numerical failure: " + who + "the step limit is reached in " + state + when +
              ": the equation may be stiff; raise max_steps or loosen the tolerance";
@@ -76,8 +78,8 @@ int choose_lanes(int64_t rows, bool double_precision) {
   return rows < 24 ? 8 : 16;
 }
 
-Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision, int threads,
-               uint64_t seed)
+Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision,
+               int threads, uint64_t seed)
     : unit_(std::move(unit)),
       data_(data),
       double_precision_(double_precision),
@@ -88,14 +90,16 @@ Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, boo
       scheduler_(scheduler_code(*unit_, double_precision), threads) {
   const schedule::Interface& interface = unit_->interface;
   const runtime::Binding& binding = data.binding;
-  for (size_t i = 0; i < binding.length_names.size(); ++i) lengths_[binding.length_names[i]] = binding.lengths[i];
+  for (size_t i = 0; i < binding.length_names.size(); ++i)
+    lengths_[binding.length_names[i]] = binding.lengths[i];
   for (const std::string& atom : interface.lengths) length_values_.push_back(lengths_[atom]);
   if (!binding.sample_lengths.empty()) {
     const size_t have = binding.length_names.size();
     for (int64_t s = 0; s < binding.samples; ++s)
       for (const std::string& atom : interface.lengths) {
         const auto found = std::find(binding.length_names.begin(), binding.length_names.end(), atom);
-        sample_lengths_.push_back(binding.sample_lengths[static_cast<size_t>(s) * have + (found - binding.length_names.begin())]);
+        sample_lengths_.push_back(
+            binding.sample_lengths[static_cast<size_t>(s) * have + (found - binding.length_names.begin())]);
       }
   }
   for (const schedule::Interface::Data& slot : interface.data)
@@ -106,14 +110,17 @@ Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, boo
       }
   for (const schedule::Interface::Noise& n : interface.noise)
     noise_.push_back({static_cast<uint64_t>(n.stream),
-                      n.distribution == graph::Distribution::normal ? runtime::NoiseKind::normal : runtime::NoiseKind::uniform,
+                      n.distribution == graph::Distribution::normal ? runtime::NoiseKind::normal
+                                                                    : runtime::NoiseKind::uniform,
                       n.size.evaluate(lengths_)});
   int64_t parameter_end = 0, total_end = 0;
   for (const schedule::Interface::Parameter& p : interface.parameters)
     parameter_end = std::max(parameter_end, p.offset + p.size);
   for (const schedule::Interface::Result& r : interface.results) {
-    if (r.per_sample) outputs_.emplace_back(double_precision);
-    else total_end = std::max(total_end, r.offset.evaluate(lengths_) + product(shape_of(r.shape)));
+    if (r.per_sample)
+      outputs_.emplace_back(double_precision);
+    else
+      total_end = std::max(total_end, r.offset.evaluate(lengths_) + product(shape_of(r.shape)));
   }
   parameters_.resize(static_cast<size_t>(parameter_end));
   settings_.resize(interface.settings.size());
@@ -128,8 +135,8 @@ std::vector<int64_t> Runner::shape_of(const std::vector<graph::Extent>& shape) c
 }
 
 runtime::RunState Runner::run(std::span<const int64_t> rows, const std::vector<double>& parameters,
-                              const Settings& settings, std::span<const int64_t> identities, runtime::Recorded* record,
-                              const runtime::Recorded* replay) {
+                              const Settings& settings, std::span<const int64_t> identities,
+                              runtime::Recorded* record, const runtime::Recorded* replay) {
   const schedule::Interface& interface = unit_->interface;
   rows_ = static_cast<int64_t>(rows.size());
   for (const schedule::Interface::Parameter& p : interface.parameters)

@@ -1,7 +1,7 @@
 // One compiled unit on one dataset: what the scheduler needs, laid out once, and its results by name.
 //
-// In: a Unit, a bound dataset, parameter values, settings. Out: per-sample arrays and totals. Never here: optimisation,
-// files, what the numbers mean.
+// In: a Unit, a bound dataset, parameter values, settings. Out: per-sample arrays and totals. Never here:
+// optimisation, files, what the numbers mean.
 #pragma once
 
 #include <map>
@@ -24,12 +24,13 @@ int choose_lanes(int64_t rows, bool double_precision);
 
 class Runner {
  public:
-  Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision, int threads, uint64_t seed);
+  Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision, int threads,
+         uint64_t seed);
 
   // Runs the rows, each a sample of the dataset; `identities` as in runtime::Batch.
-  runtime::RunState run(std::span<const int64_t> rows, const std::vector<double>& parameters, const Settings& settings,
-                        std::span<const int64_t> identities = {}, runtime::Recorded* record = nullptr,
-                        const runtime::Recorded* replay = nullptr);
+  runtime::RunState run(std::span<const int64_t> rows, const std::vector<double>& parameters,
+                        const Settings& settings, std::span<const int64_t> identities = {},
+                        runtime::Recorded* record = nullptr, const runtime::Recorded* replay = nullptr);
 
   // A parameter-rate result of the last run.
   Array total(const std::string& name) const;
@@ -46,7 +47,8 @@ class Runner {
   runtime::Scheduler& scheduler() { return scheduler_; }
   int64_t workspace_bytes() const { return scheduler_.workspace_bytes(); }
 
-  // Lets a data array be perturbed between runs (gradcheck): the array that the slot reads, in the dataset's layout.
+  // Lets a data array be perturbed between runs (gradcheck): the array that the slot reads, in the dataset's
+  // layout.
   void override_data(const std::string& name, const void* values);
 
  private:

@@ -35,7 +35,8 @@ struct Model::State {
   struct Variant {
     std::shared_ptr<semantics::Module> module;  // owns the graph that `model` names
     semantics::Model model;
-    std::map<std::tuple<embed::Mode, int, bool>, std::shared_ptr<const embed::Unit>> units;  // mode, lanes, ragged
+    std::map<std::tuple<embed::Mode, int, bool>, std::shared_ptr<const embed::Unit>>
+        units;  // mode, lanes, ragged
   };
   semantics::Model model;  // of the program's own module: nothing shared
   // Set for models made by Program::integrate.
@@ -46,10 +47,11 @@ struct Model::State {
   mutable std::map<std::set<std::string>, std::shared_ptr<Variant>> variants;
 
   // The variant, made on first use. Null with diagnostics after an error.
-  std::shared_ptr<Variant> variant(const std::set<std::string>& shared, std::vector<Diagnostic>& diagnostics) const;
+  std::shared_ptr<Variant> variant(const std::set<std::string>& shared,
+                                   std::vector<Diagnostic>& diagnostics) const;
   // Machine code, made on first use.
-  std::shared_ptr<const embed::Unit> unit(const std::set<std::string>& shared, embed::Mode mode, int lanes, bool ragged,
-                                          std::vector<Diagnostic>& diagnostics) const;
+  std::shared_ptr<const embed::Unit> unit(const std::set<std::string>& shared, embed::Mode mode, int lanes,
+                                          bool ragged, std::vector<Diagnostic>& diagnostics) const;
 };
 
 namespace embed {

@@ -50,7 +50,8 @@ struct Group {
 };
 
 // The number of a whole-valued option of the train block, the caller's override first.
-std::optional<int64_t> count_option(const TrainSpec* spec, const char* name, const std::optional<int64_t>& given) {
+std::optional<int64_t> count_option(const TrainSpec* spec, const char* name,
+                                    const std::optional<int64_t>& given) {
   if (given) return given;
   if (!spec || !spec->options.count(name)) return {};
   return static_cast<int64_t>(Schedule(spec->options.at(name)).at(0, 0));
@@ -94,12 +95,16 @@ Result<Training> Model::train(const Dataset& data, const Arrays& weights, const 
   if (start->empty()) return failed("no_parameters", "model " + name() + " has no parameters to train");
 
   const int64_t samples = data.state->binding.samples > 0 ? data.state->binding.samples : 0;
-  const int64_t batch = count_option(spec, "batch", given.batch).value_or(samples > 0 ? samples : data.samples());
+  const int64_t batch =
+      count_option(spec, "batch", given.batch).value_or(samples > 0 ? samples : data.samples());
   runtime::Sampler sampler(samples, batch, options.seed);
   std::optional<int64_t> steps = given.epochs ? std::nullopt : count_option(spec, "steps", given.steps);
   if (!steps) {
     const std::optional<int64_t> epochs = count_option(spec, "epochs", given.epochs);
-    if (!epochs) return failed("no_steps", "model " + name() + " says neither steps nor epochs in a train block; give --steps N or --epochs N");
+    if (!epochs)
+      return failed("no_steps",
+                    "model " + name() +
+                        " says neither steps nor epochs in a train block; give --steps N or --epochs N");
     steps = *epochs * sampler.steps_per_epoch();
   }
 
@@ -118,15 +123,19 @@ Result<Training> Model::train(const Dataset& data, const Arrays& weights, const 
   const std::vector<std::vector<runtime::ParameterRange>> ranges =
       runtime::group_parameters(layout, paths, spec ? spec->freeze : std::vector<std::string>{});
   runtime::Optimizer optimizer(runtime::parameter_count(layout), ranges);
-  const Schedule clip(spec && spec->options.count("clip") ? spec->options.at("clip") : state->program->module->graph.constant(0.0));
+  const Schedule clip(spec && spec->options.count("clip") ? spec->options.at("clip")
+                                                          : state->program->module->graph.constant(0.0));
 
-  std::vector<double> variables = runtime::unconstrain(*start, layout), gradient(variables.size()), values = *start;
+  std::vector<double> variables = runtime::unconstrain(*start, layout), gradient(variables.size()),
+                      values = *start;
   runtime::Reals visible(true, values.size());
   std::vector<runtime::OptimizerOptions> now(groups.size());
   std::vector<double> losses;
   Training training;
   const auto began = std::chrono::steady_clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
+  const auto seconds = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
   embed::Settings settings;
   settings.samples = static_cast<double>(samples > 0 ? samples : batch);
   settings.training = 1;
@@ -140,17 +149,20 @@ Result<Training> Model::train(const Dataset& data, const Arrays& weights, const 
     settings.epoch = static_cast<double>(sampler.epoch(step));
     const runtime::RunState ran = runner.run(sampler.samples(), values, settings, sampler.identities());
     if (ran != runtime::RunState::done)
-      return failed("out_of_memory", "out of memory for the steps of the solves; use a smaller batch, or `adjoint backsolve`");
+      return failed("out_of_memory",
+                    "out of memory for the steps of the solves; use a smaller batch, or `adjoint backsolve`");
     const double loss = runner.total_scalar("mean:loss");
     training.failures = runner.failures(sampler.samples());
     if (!training.failures.empty() || !std::isfinite(loss)) {
-      training.stopped = "the loss is not finite at step " + std::to_string(step) +
-                         "; the weights are those before that step. A lower lr, `clip` in the train block or a tighter "
-                         "tolerance may avoid it";
+      training.stopped =
+          "the loss is not finite at step " + std::to_string(step) +
+          "; the weights are those before that step. A lower lr, `clip` in the train block or a tighter "
+          "tolerance may avoid it";
       break;
     }
     losses.push_back(loss);
-    for (const runtime::Parameter& p : layout) runner.read_total("param:" + p.path, gradient.data() + p.offset);
+    for (const runtime::Parameter& p : layout)
+      runner.read_total("param:" + p.path, gradient.data() + p.offset);
     runtime::pull_constraints(variables, layout, gradient);
     const double limit = clip.at(settings.step, settings.epoch);
     if (limit > 0) runtime::clip_gradient(gradient, ranges, limit);
@@ -160,9 +172,11 @@ Result<Training> Model::train(const Dataset& data, const Arrays& weights, const 
     for (size_t i = 0; i < values.size(); ++i) values[i] = visible[i];
     training.steps = step + 1;
     if (given.progress) {
-      TrainProgress progress{training.steps, *steps, static_cast<int64_t>(settings.epoch), loss, {}, seconds()};
+      TrainProgress progress{training.steps, *steps, static_cast<int64_t>(settings.epoch),
+                             loss,           {},     seconds()};
       for (const schedule::Interface::Result& r : runner.interface().results)
-        if (r.name.rfind("metric:", 0) == 0) progress.metrics.emplace_back(r.name.substr(7), runner.total_scalar(r.name));
+        if (r.name.rfind("metric:", 0) == 0)
+          progress.metrics.emplace_back(r.name.substr(7), runner.total_scalar(r.name));
       given.progress(progress);
     }
   }

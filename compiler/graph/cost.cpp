@@ -36,8 +36,10 @@ Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths) {
       for (const std::string& atom : e.atoms()) known.emplace(atom, 1);
     if (node->is(Kind::contract)) {
       const int64_t n = product_of_labels(*node, known);
-      if (node->operands.size() == 1) total.operations += n;
-      else total.multiply_adds += n * static_cast<int64_t>(node->operands.size() - 1);
+      if (node->operands.size() == 1)
+        total.operations += n;
+      else
+        total.multiply_adds += n * static_cast<int64_t>(node->operands.size() - 1);
     } else if (node->is(Kind::map)) {
       total.operations += size_of(node->type, known);
     } else if (node->is(Kind::reduce) || node->is(Kind::scatter_add)) {

@@ -10,10 +10,12 @@
 
 namespace nodec::graph {
 
-// Per evaluation of what depends on a lambda's variables; values that are computed outside it are not counted.
+// Per evaluation of what depends on a lambda's variables; values that are computed outside it are not
+// counted.
 struct Cost {
-  int64_t multiply_adds = 0;  // of contractions: the product of all labels' extents, pairwise operand by operand
-  int64_t operations = 0;     // of elementwise functions and reductions: one for each element
+  int64_t multiply_adds =
+      0;                   // of contractions: the product of all labels' extents, pairwise operand by operand
+  int64_t operations = 0;  // of elementwise functions and reductions: one for each element
 };
 
 // The cost of a lambda's results; lengths count as given (a missing one as 1).

@@ -212,7 +212,7 @@ struct Node {
   uint64_t hash = 0;        // of the content
   uint64_t order = 0;  // the same without the numbers of open binders: what commutative operands are sorted
                        // by, so that no order depends on how many binders were opened before
-  int id = 0;  // order of creation, for printing; never part of a decision
+  int id = 0;          // order of creation, for printing; never part of a decision
 
   template <class T>
   const T& as() const {

@@ -100,7 +100,8 @@ struct Argument {
   Argument(double x);  // shortest text that reads back
 };
 
-// Collects diagnostics in order. The same (id, span, text) is kept once; past `limit` errors only a count is kept.
+// Collects diagnostics in order. The same (id, span, text) is kept once; past `limit` errors only a count is
+// kept.
 class Diagnostics {
  public:
   template <class... A>
@@ -123,7 +124,8 @@ class Diagnostics {
 std::string render(const Files& files, const Diagnostic& diagnostic);
 std::string render(const Files& files, const Diagnostics& diagnostics);
 
-// The candidate nearest to a misspelt word, or "" when none is near (edit distance, at most a third of its length).
+// The candidate nearest to a misspelt word, or "" when none is near (edit distance, at most a third of its
+// length).
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace nodec::source

@@ -1,10 +1,12 @@
-// Gradients with known values: a neural ODE, Lotka–Volterra, exponential decay, free fall; and a(t)·f for times.
+// Gradients with known values: a neural ODE, Lotka–Volterra, exponential decay, free fall; and a(t)·f for
+// times.
 #include "tests/conformance/problem.hpp"
 
 namespace nodec::conformance {
 namespace {
 
-// z' = W2 tanh(W1 z + b1) + b2 with W1[i][j] = sin(1 + 2i + j), b1[i] = (i − 1)/10, W2[i][j] = cos(1 + 3i + j)/2.
+// z' = W2 tanh(W1 z + b1) + b2 with W1[i][j] = sin(1 + 2i + j), b1[i] = (i − 1)/10, W2[i][j] = cos(1 + 3i +
+// j)/2.
 std::string neural(const std::string& clauses) {
   return R"(
 field f {
@@ -14,7 +16,8 @@ field f {
 }
 model m {
   data z0: real[2], t0: real, t1: real
-  let z = solve f(z = z0) from t0 to t1 )" + clauses + R"(
+  let z = solve f(z = z0) from t0 to t1 )" +
+         clauses + R"(
   output z
   loss 0.5 * sum((z - 1)^2)
 }
@@ -41,8 +44,8 @@ void check_neural(const std::string& clauses, double tolerance) {
   CAPTURE(clauses);
   Problem problem(neural(clauses));
   set_neural_weights(problem.weights());
-  check_close(problem.evaluate(neural_data).outputs.at("z"), {0.67543706813942297483, -0.44661622651683105105},
-              std::min(tolerance, 1e-10));
+  check_close(problem.evaluate(neural_data).outputs.at("z"),
+              {0.67543706813942297483, -0.44661622651683105105}, std::min(tolerance, 1e-10));
   const Gradient g = problem.gradient(neural_data);
   CHECK(g.loss == doctest::Approx(1.0990198017798645052).epsilon(tolerance));
   check_close(g.data.at("z0"), {0.47161647561841598, -0.83041672677063205}, tolerance);
@@ -50,7 +53,8 @@ void check_neural(const std::string& clauses, double tolerance) {
               {0.22869261872968919, -0.13510026334099286, -0.090879554698742032, 0.053046449521376503,
                -0.29824755026556197, 0.1753278402702116},
               tolerance);
-  check_close(g.parameters.at("f.b1"), {0.38989425793901492, -0.15700042734873846, -0.51125059278031451}, tolerance);
+  check_close(g.parameters.at("f.b1"), {0.38989425793901492, -0.15700042734873846, -0.51125059278031451},
+              tolerance);
   check_close(g.parameters.at("f.W2"),
               {0.007031132362471712, 0.01085751201004335, -0.015675612772223932, -0.08822479203034244,
                -0.38854147770355587, 0.40696249290311032},
@@ -82,7 +86,8 @@ TEST_CASE("neural ODE: the gradient of the end time is a(t1)·f") {
   for (int i = 0; i < 2; ++i) {
     double f = w.at("f.b2").values[i];
     for (int k = 0; k < 3; ++k) {
-      const double a = w.at("f.W1").values[2 * k] * z.values[0] + w.at("f.W1").values[2 * k + 1] * z.values[1];
+      const double a =
+          w.at("f.W1").values[2 * k] * z.values[0] + w.at("f.W1").values[2 * k + 1] * z.values[1];
       f += w.at("f.W2").values[3 * i + k] * std::tanh(a + w.at("f.b1").values[k]);
     }
     dot += (z.values[i] - 1) * f;
@@ -91,8 +96,9 @@ TEST_CASE("neural ODE: the gradient of the end time is a(t1)·f") {
 }
 
 TEST_CASE("Lotka–Volterra: state sum and its gradients") {
-  for (const std::string clauses : {"by dopri5(rtol = 1e-12, atol = 1e-12)", "by tsit5(rtol = 1e-12, atol = 1e-12)",
-                                    "by dop853(rtol = 1e-12, atol = 1e-12)"}) {
+  for (const std::string clauses :
+       {"by dopri5(rtol = 1e-12, atol = 1e-12)", "by tsit5(rtol = 1e-12, atol = 1e-12)",
+        "by dop853(rtol = 1e-12, atol = 1e-12)"}) {
     CAPTURE(clauses);
     Problem problem(R"(
 field lv {
@@ -103,7 +109,8 @@ field lv {
 }
 model m {
   data u: real[2]
-  let (x, y) = solve lv(x = u[0], y = u[1]) at linspace(0, 10, 101) )" + clauses + R"(
+  let (x, y) = solve lv(x = u[0], y = u[1]) at linspace(0, 10, 101) )" +
+                    clauses + R"(
   loss sum(x + y)
 }
 )");
@@ -141,7 +148,8 @@ field grow { state y: real; y' = y }
 model m { data y0: real; let y = solve grow(y = y0) from 0 to 1 by euler(dt = 0.1); output y; loss y }
 )");
   const Arrays data = {{"y0", scalar(1)}};
-  CHECK(problem.evaluate(data).outputs.at("y").values[0] == doctest::Approx(std::pow(1.1, 10)).epsilon(1e-14));
+  CHECK(problem.evaluate(data).outputs.at("y").values[0] ==
+        doctest::Approx(std::pow(1.1, 10)).epsilon(1e-14));
   check_close(problem.gradient(data).data.at("y0"), {std::pow(1.1, 10)}, 1e-14);
 }
 

@@ -18,7 +18,9 @@ inline std::string words(const std::vector<Diagnostic>& diagnostics) {
 }
 
 inline Array scalar(double x) { return {{}, {x}}; }
-inline Array vector(std::vector<double> values) { return {{static_cast<int64_t>(values.size())}, std::move(values)}; }
+inline Array vector(std::vector<double> values) {
+  return {{static_cast<int64_t>(values.size())}, std::move(values)};
+}
 inline Array matrix(int64_t rows, int64_t columns, std::vector<double> values) {
   return {{rows, columns}, std::move(values)};
 }
@@ -60,7 +62,8 @@ class Problem {
 };
 
 // |a − b| ≤ tolerance · max(|b|, floor) for every element.
-inline void check_close(const Array& a, const std::vector<double>& b, double tolerance, double floor = 1e-300) {
+inline void check_close(const Array& a, const std::vector<double>& b, double tolerance,
+                        double floor = 1e-300) {
   REQUIRE(a.values.size() == b.size());
   for (size_t i = 0; i < b.size(); ++i) {
     CAPTURE(i);

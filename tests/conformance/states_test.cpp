@@ -7,8 +7,8 @@ namespace {
 // The final state of a field given by its members, as text.
 Array final_state(const std::string& members, const std::string& bindings, const std::string& state,
                   const std::string& interval, const std::string& method) {
-  Problem problem("field f {\n" + members + "\n}\nmodel m {\n  data unused: real\n  let s = solve f(" + bindings + ") " +
-                  interval + " by " + method + "\n" + state + "\n}\n");
+  Problem problem("field f {\n" + members + "\n}\nmodel m {\n  data unused: real\n  let s = solve f(" +
+                  bindings + ") " + interval + " by " + method + "\n" + state + "\n}\n");
   return problem.evaluate({{"unused", scalar(0)}}).outputs.at("out");
 }
 
@@ -22,10 +22,11 @@ TEST_CASE("DETEST problems at t = 20") {
     const char* equation;
     double initial, exact;
   };
-  for (const Row& row : {Row{"y' = -y", 1, 2.061153622438557828e-9}, Row{"y' = -y^3 / 2", 1, 0.21821789023599238127},
-                         Row{"y' = y * cos(t)", 1, 2.4916502718504145235},
-                         Row{"y' = y / 4 * (1 - y / 20)", 1, 17.730166481314839849},
-                         Row{"y' = (y - t) / (y + t)", 4, -0.78878266889640142373}}) {
+  for (const Row& row :
+       {Row{"y' = -y", 1, 2.061153622438557828e-9}, Row{"y' = -y^3 / 2", 1, 0.21821789023599238127},
+        Row{"y' = y * cos(t)", 1, 2.4916502718504145235},
+        Row{"y' = y / 4 * (1 - y / 20)", 1, 17.730166481314839849},
+        Row{"y' = (y - t) / (y + t)", 4, -0.78878266889640142373}}) {
     CAPTURE(row.equation);
     const Array y = final_state("state y: real\n" + std::string(row.equation),
                                 "y = " + std::to_string(row.initial), one, "from 0 to 20", tight);
@@ -34,7 +35,8 @@ TEST_CASE("DETEST problems at t = 20") {
 }
 
 TEST_CASE("nonlinear systems: cubic spiral, van der Pol, Lorenz, Kepler") {
-  check_close(final_state("state z: real[2]\n z' = z^3 @ [[-0.1, 2], [-2, -0.1]]", "z = [2, 0]", one, "from 0 to 25", tight),
+  check_close(final_state("state z: real[2]\n z' = z^3 @ [[-0.1, 2], [-2, -0.1]]", "z = [2, 0]", one,
+                          "from 0 to 25", tight),
               {-0.443623486698634945, 0.279440641618938998}, 1e-9);
   check_close(final_state("state x: real, y: real\n x' = y\n y' = 2 * (1 - x^2) * y - x", "x = 2, y = 0",
                           "  let (x, y) = s\n  output out = [x, y]", "from 0 to 10", tight),
@@ -43,9 +45,10 @@ TEST_CASE("nonlinear systems: cubic spiral, van der Pol, Lorenz, Kepler") {
                           " u' = [10 * (u[1] - u[0]), u[0] * (28 - u[2]) - u[1], u[0] * u[1] - 8 / 3 * u[2]]",
                           "u = [1, 0, 0]", one, "from 0 to 1", tight),
               {-9.40845056705603621, -9.09619907118647897, 28.5816276243923391}, 1e-9);
-  check_close(final_state("state q: real[2]\n q'' = -q / norm(q)^3", "q = [0.1, 0], q' = [0, sqrt(19)]",
-                          "  let (q, v) = s\n  output out = q", "from 0 to 20", "dop853(rtol = 1e-13, atol = 1e-14)"),
-              {-1.2952662509875743677, 0.40039389637923215}, 1e-8);
+  check_close(
+      final_state("state q: real[2]\n q'' = -q / norm(q)^3", "q = [0.1, 0], q' = [0, sqrt(19)]",
+                  "  let (q, v) = s\n  output out = q", "from 0 to 20", "dop853(rtol = 1e-13, atol = 1e-14)"),
+      {-1.2952662509875743677, 0.40039389637923215}, 1e-8);
 }
 
 TEST_CASE("an Arenstorf orbit closes after its period") {
@@ -63,8 +66,9 @@ TEST_CASE("an Arenstorf orbit closes after its period") {
 }
 
 TEST_CASE("z' = -z^3 with its log-determinant") {
-  const Array end = final_state("state z: real\n z' = -z^3", "z = 0.7",
-                                "  let (z, ld) = s\n  output out = [z, ld]", "from 0 to 2 with logdet", tight);
+  const Array end =
+      final_state("state z: real\n z' = -z^3", "z = 0.7", "  let (z, ld) = s\n  output out = [z, ld]",
+                  "from 0 to 2 with logdet", tight);
   check_close(end, {0.406866735603367482, -1.62778390250395351}, 1e-10);
 }
 
@@ -74,14 +78,17 @@ TEST_CASE("backward integration returns, and nothing happens when the times are 
         doctest::Approx(3.2).epsilon(1e-9));
   CHECK(final_state(field, "y = 3.2", one, "from 1 to 8", "dopri5(rtol = 1e-10, atol = 1e-10)").values[0] ==
         doctest::Approx(4.6).epsilon(1e-9));
-  CHECK(final_state(field, "y = 3.2", one, "from 1 to 1", "dopri5(rtol = 1e-10, atol = 1e-10)").values[0] == 3.2);
+  CHECK(final_state(field, "y = 3.2", one, "from 1 to 1", "dopri5(rtol = 1e-10, atol = 1e-10)").values[0] ==
+        3.2);
 }
 
 TEST_CASE("intervals of 1e-12 and 1e12") {
-  CHECK(final_state("state y: real\n y' = -y", "y = 1", one, "from 0 to 1e-12", "tsit5(rtol = 1e-8, atol = 1e-8)").values[0] ==
-        doctest::Approx(1 - 1e-12).epsilon(1e-15));
-  CHECK(final_state("state y: real\n y' = -y / 1e12", "y = 1", one, "from 0 to 1e12", "tsit5(rtol = 1e-10, atol = 1e-10)").values[0] ==
-        doctest::Approx(std::exp(-1.0)).epsilon(1e-8));
+  CHECK(final_state("state y: real\n y' = -y", "y = 1", one, "from 0 to 1e-12",
+                    "tsit5(rtol = 1e-8, atol = 1e-8)")
+            .values[0] == doctest::Approx(1 - 1e-12).epsilon(1e-15));
+  CHECK(final_state("state y: real\n y' = -y / 1e12", "y = 1", one, "from 0 to 1e12",
+                    "tsit5(rtol = 1e-10, atol = 1e-10)")
+            .values[0] == doctest::Approx(std::exp(-1.0)).epsilon(1e-8));
 }
 
 TEST_CASE("every method converges at its order") {

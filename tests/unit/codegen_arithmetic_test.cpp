@@ -6,8 +6,8 @@
 #include <functional>
 #include <limits>
 
-#include "tests/unit/compiled_batch.hpp"
 #include "compiler/schedule/builder.hpp"
+#include "tests/unit/compiled_batch.hpp"
 
 namespace nodec {
 namespace {

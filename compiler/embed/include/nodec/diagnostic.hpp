@@ -13,11 +13,11 @@ enum class Severity { error, warning, remark };
 // One message about a program, its data or a run.
 struct Diagnostic {
   Severity severity = Severity::error;
-  std::string id;        // stable name of the kind of message, as `undefined_name`
-  std::string file;      // "" when the message has no place
+  std::string id;            // stable name of the kind of message, as `undefined_name`
+  std::string file;          // "" when the message has no place
   int line = 0, column = 0;  // from 1; columns in code points
-  std::string text;      // one line
-  std::string rendered;  // as the command line prints it: source line, caret and notes included
+  std::string text;          // one line
+  std::string rendered;      // as the command line prints it: source line, caret and notes included
 };
 
 // What kind of error ended an operation; also nodec's exit status.

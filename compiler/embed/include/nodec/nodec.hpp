@@ -5,8 +5,9 @@
 //   auto data = model->read("spiral.npz");
 //   auto gradient = model->gradient(*data, *model->initial_weights());
 //
-// Programs and models are handles to immutable state: cheap to copy, safe to use from many threads. Machine code is made
-// when an operation first needs it and kept. Failures are values (Result); samples that fail are listed in the report.
+// Programs and models are handles to immutable state: cheap to copy, safe to use from many threads. Machine
+// code is made when an operation first needs it and kept. Failures are values (Result); samples that fail are
+// listed in the report.
 #pragma once
 
 #include <cstdint>
@@ -83,8 +84,8 @@ struct SolveStatistics {
 };
 
 struct Evaluation {
-  Arrays outputs;             // with a leading sample axis when the data have one
-  std::optional<double> loss; // the mean over samples
+  Arrays outputs;              // with a leading sample axis when the data have one
+  std::optional<double> loss;  // the mean over samples
   std::vector<std::pair<std::string, double>> metrics;
   std::vector<SolveStatistics> solves;
   std::vector<SampleFailure> failures;
@@ -99,11 +100,11 @@ struct Gradient {
 
 struct GradientCheck {
   struct Row {
-    std::string name;     // param:PATH or data:NAME
+    std::string name;       // param:PATH or data:NAME
     int64_t checked, size;  // elements compared, elements in all
-    double error;         // max |analytic − difference| / max(|analytic|, |difference|) over the array
+    double error;           // max |analytic − difference| / max(|analytic|, |difference|) over the array
     double analytic, difference;  // of the worst element
-    int64_t worst;        // its index
+    int64_t worst;                // its index
   };
   std::vector<Row> rows;
   double worst = 0;
@@ -111,16 +112,16 @@ struct GradientCheck {
 };
 
 struct TrainOptions {
-  std::optional<int64_t> steps, epochs, batch;  // override the model's
+  std::optional<int64_t> steps, epochs, batch;                // override the model's
   std::function<void(const struct TrainProgress&)> progress;  // after every step
   std::function<bool()> cancelled;
 };
 struct TrainProgress {
-  int64_t step, steps;   // done, planned
+  int64_t step, steps;  // done, planned
   int64_t epoch;
-  double loss;           // of this step's batch
+  double loss;  // of this step's batch
   std::vector<std::pair<std::string, double>> metrics;
-  double seconds;        // since the start
+  double seconds;  // since the start
 };
 struct Training {
   Arrays weights;
@@ -147,15 +148,19 @@ class Model {
   std::vector<Description> data() const, parameters() const, outputs() const, metrics() const;
   bool has_loss() const;
 
-  // Initial parameters for Options::seed, by path. An error when an initial value lies outside its parameter's interval.
+  // Initial parameters for Options::seed, by path. An error when an initial value lies outside its
+  // parameter's interval.
   Result<Arrays> initial_weights() const;
   // Every parameter from `weights`: a missing one is an error, an extra one a warning.
   Result<Arrays> check_weights(const Arrays& weights) const;
-  // `arrays` holds one array for each datum, with a leading sample axis or without (then shared by all samples).
-  // `samples`: how many to draw when no array has a sample axis; 0: one, and results have no sample axis either.
+  // `arrays` holds one array for each datum, with a leading sample axis or without (then shared by all
+  // samples). `samples`: how many to draw when no array has a sample axis; 0: one, and results have no sample
+  // axis either.
   Result<Dataset> bind(const Arrays& arrays, int64_t samples = 0) const;
-  // The same from a file: .npz .npy .safetensors .csv; `columns` maps CSV columns to arrays ("y=hare,lynx"). "" binds nothing.
-  Result<Dataset> read(const std::string& file, const std::vector<std::string>& columns = {}, int64_t samples = 0) const;
+  // The same from a file: .npz .npy .safetensors .csv; `columns` maps CSV columns to arrays ("y=hare,lynx").
+  // "" binds nothing.
+  Result<Dataset> read(const std::string& file, const std::vector<std::string>& columns = {},
+                       int64_t samples = 0) const;
 
   Result<CompileReport> compile(const std::vector<std::string>& shared_data = {}) const;
   // Text of a stage: graph adjoint tile llvm asm.
@@ -164,7 +169,8 @@ class Model {
   Result<Evaluation> evaluate(const Dataset& data, const Arrays& weights) const;
   Result<Gradient> gradient(const Dataset& data, const Arrays& weights) const;
   // Central differences that replay the recorded steps; at most `elements` of each array, chosen by the seed.
-  Result<GradientCheck> check_gradient(const Dataset& data, const Arrays& weights, int64_t elements = 64) const;
+  Result<GradientCheck> check_gradient(const Dataset& data, const Arrays& weights,
+                                       int64_t elements = 64) const;
   Result<Training> train(const Dataset& data, const Arrays& weights, const TrainOptions& options) const;
 
   struct State;
@@ -182,8 +188,8 @@ class Program {
   std::string syntax() const;
   // "" names the only or the first model.
   Result<Model> model(const std::string& name = "") const;
-  // The model that integrates a field: its data are t0, t[T], the states, and those inputs that `given` names; its
-  // outputs the states at t.
+  // The model that integrates a field: its data are t0, t[T], the states, and those inputs that `given`
+  // names; its outputs the states at t.
   Result<Model> integrate(const std::string& field, const std::vector<std::string>& given) const;
   const std::vector<TimedStage>& stages() const;
 
@@ -193,9 +199,10 @@ class Program {
 
 // Files of arrays: .npz .npy .safetensors.
 Result<Arrays> read_arrays(const std::string& file);
-// Atomic; the format follows the extension. Returns what went wrong, or nothing. For .csv: whether the arrays' first axis is the
-// sample, and which arrays have an axis (the first after it) that becomes the rows; the others repeat in every row.
-std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis = false,
-                                       const std::set<std::string>& rows = {});
+// Atomic; the format follows the extension. Returns what went wrong, or nothing. For .csv: whether the
+// arrays' first axis is the sample, and which arrays have an axis (the first after it) that becomes the rows;
+// the others repeat in every row.
+std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays,
+                                       bool sample_axis = false, const std::set<std::string>& rows = {});
 
 }  // namespace nodec
