@@ -345,17 +345,14 @@ class Binder {
   void warn_of_extra_names(const Arrays* arrays) {
     std::vector<std::string> wanted;
     for (const Declared& declared : declared_) wanted.push_back(declared.name);
-    std::set<std::string> mapped;
     for (const auto& [name, columns] : options_.columns) {
-      mapped.insert(columns.begin(), columns.end());
       if (!arrays && !is_declared(name)) {
         binding_.warnings.push_back(error(Problem::extra_array, file_.path, name, suggestion(name, wanted)));
       }
     }
-    const std::vector<std::string> names =
-        arrays ? arrays->names() : table_arrays(std::get<Table>(file_.contents));
-    for (const std::string& name : names) {
-      if (is_declared(name) || used_.count(name) || mapped.count(name)) continue;
+    if (!arrays) return;  // a table may hold columns for other uses
+    for (const std::string& name : arrays->names()) {
+      if (is_declared(name) || used_.count(name)) continue;
       binding_.warnings.push_back(error(Problem::extra_array, file_.path, name, suggestion(name, wanted)));
     }
   }

@@ -51,11 +51,21 @@ Diagnostic convert(const runtime::Error& e, Severity severity) {
   return d;
 }
 
+// The value of a floor quotient of lengths, once they are all known.
+std::optional<int64_t> quotient_of_known(const std::string& atom, const runtime::Lengths& lengths) {
+  const std::optional<graph::FloorQuotient> quotient = graph::as_floor_quotient(atom);
+  if (!quotient) return {};
+  for (const std::string& inner : quotient->numerator.atoms())
+    if (!lengths.count(inner) && !quotient_of_known(inner, lengths)) return {};
+  return graph::Extent::length(atom).evaluate(lengths);
+}
+
 Result<Dataset> bind_file(const Model::State& model, const runtime::DataFile& file,
                           const std::vector<std::string>& columns, int64_t samples) {
   runtime::BindOptions options;
   options.double_precision = model.program->options.precision == Precision::f64;
   options.lengths = model.model.lengths;
+  options.derived = quotient_of_known;
   if (!columns.empty()) {
     runtime::Result<runtime::ColumnMap> map = runtime::parse_columns(columns);
     if (!map) return Result<Dataset>::failed(embed::convert(map.errors()), Outcome::wrong_usage);

@@ -92,15 +92,17 @@ Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, boo
   const runtime::Binding& binding = data.binding;
   for (size_t i = 0; i < binding.length_names.size(); ++i)
     lengths_[binding.length_names[i]] = binding.lengths[i];
-  for (const std::string& atom : interface.lengths) length_values_.push_back(lengths_[atom]);
+  for (const std::string& atom : interface.lengths)
+    length_values_.push_back(graph::Extent::length(atom).evaluate(lengths_));
   if (!binding.sample_lengths.empty()) {
     const size_t have = binding.length_names.size();
-    for (int64_t s = 0; s < binding.samples; ++s)
-      for (const std::string& atom : interface.lengths) {
-        const auto found = std::find(binding.length_names.begin(), binding.length_names.end(), atom);
-        sample_lengths_.push_back(
-            binding.sample_lengths[static_cast<size_t>(s) * have + (found - binding.length_names.begin())]);
-      }
+    std::map<std::string, int64_t> own;
+    for (int64_t s = 0; s < binding.samples; ++s) {
+      for (size_t i = 0; i < have; ++i)
+        own[binding.length_names[i]] = binding.sample_lengths[static_cast<size_t>(s) * have + i];
+      for (const std::string& atom : interface.lengths)
+        sample_lengths_.push_back(graph::Extent::length(atom).evaluate(own));
+    }
   }
   for (const schedule::Interface::Data& slot : interface.data)
     for (const runtime::BoundArray& array : binding.arrays)
