@@ -104,7 +104,9 @@ std::optional<Dataset> load_data(const Arguments& arguments, const Model& model)
 bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis,
                const std::set<std::string>& rows) {
   if (arguments.out.empty()) return true;
-  const std::optional<Diagnostic> problem = write_arrays(arguments.out, arrays, sample_axis, rows);
+  const std::optional<Diagnostic> problem =
+      write_arrays(arguments.out, arrays, sample_axis, rows,
+                   arguments.precision == "f32" ? Precision::f32 : Precision::f64);
   if (problem) print({*problem}, arguments);
   return !problem;
 }

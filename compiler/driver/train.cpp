@@ -31,13 +31,17 @@ int train(const Arguments& arguments) {
   options.epochs = arguments.epochs;
   options.batch = arguments.batch;
   std::optional<runtime::Progress> progress;
+  double seconds = 0;
   options.progress = [&](const TrainProgress& p) {
     if (!progress)
-      progress.emplace(runtime::Progress::standard_error(arguments.quiet), p.steps,
-                       [](std::string_view text) {
-                         std::fwrite(text.data(), 1, text.size(), stderr);
-                         std::fflush(stderr);
-                       });
+      progress.emplace(
+          runtime::Progress::standard_error(arguments.quiet), p.steps,
+          [](std::string_view text) {
+            std::fwrite(text.data(), 1, text.size(), stderr);
+            std::fflush(stderr);
+          },
+          [&] { return seconds; });
+    seconds = p.seconds;
     if (!progress->wants(p.step)) return;
     std::vector<std::pair<std::string, double>> values = {{"loss", p.loss}};
     values.insert(values.end(), p.metrics.begin(), p.metrics.end());

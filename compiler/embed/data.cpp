@@ -92,10 +92,16 @@ std::vector<Diagnostic> convert(const runtime::Errors& errors, Severity severity
   return list;
 }
 
-runtime::Arrays to_runtime(const Arrays& arrays) {
+runtime::Arrays to_runtime(const Arrays& arrays, Precision precision) {
   runtime::Arrays out;
-  for (const auto& [name, array] : arrays)
-    out.add(name, runtime::Array::of(array.shape, std::span<const double>(array.values)));
+  for (const auto& [name, array] : arrays) {
+    if (precision == Precision::f64) {
+      out.add(name, runtime::Array::of(array.shape, std::span<const double>(array.values)));
+    } else {
+      const std::vector<float> rounded(array.values.begin(), array.values.end());
+      out.add(name, runtime::Array::of(array.shape, std::span<const float>(rounded)));
+    }
+  }
   return out;
 }
 
@@ -143,9 +149,9 @@ Result<Arrays> read_arrays(const std::string& file) {
 }
 
 std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis,
-                                       const std::set<std::string>& rows) {
+                                       const std::set<std::string>& rows, Precision precision) {
   const runtime::Result<runtime::Done> done =
-      runtime::write_arrays(file, embed::to_runtime(arrays), {sample_axis, rows});
+      runtime::write_arrays(file, embed::to_runtime(arrays, precision), {sample_axis, rows});
   if (done) return {};
   return embed::convert(done.errors()).front();
 }

@@ -20,7 +20,7 @@ struct Dataset::State {
 namespace embed {
 
 std::vector<Diagnostic> convert(const runtime::Errors& errors, Severity severity = Severity::error);
-runtime::Arrays to_runtime(const Arrays& arrays);
+runtime::Arrays to_runtime(const Arrays& arrays, Precision precision = Precision::f64);
 Arrays from_runtime(const runtime::Arrays& arrays);
 
 }  // namespace embed

@@ -42,6 +42,14 @@ std::string number(double x) {
   return text;
 }
 
+// What is wrong with the times of a solve.
+std::string disorder(const std::string& field, const runtime::Status& s) {
+  const std::string which = s.steps < 0 ? "the initial time" : "observation time " + std::to_string(s.steps);
+  const std::string what = which + " of solve " + field + " is " + number(s.t);
+  if (!std::isfinite(s.t)) return what;
+  return what + ", after " + number(s.h) + ": the times of a solve run in one direction";
+}
+
 std::string describe(const schedule::Interface& interface, int64_t sample, const runtime::Status& s) {
   const std::string who = "sample " + std::to_string(sample) + ": ";
   const runtime::Failure failure = static_cast<runtime::Failure>(s.code);
@@ -49,6 +57,8 @@ std::string describe(const schedule::Interface& interface, int64_t sample, const
     return interface.places[static_cast<size_t>(s.solve)] + ": numerical failure: " + who + "index " +
            std::to_string(s.steps) + " is out of range";
   const schedule::Interface::Solve& solve = interface.solves[static_cast<size_t>(s.solve)];
+  if (failure == runtime::Failure::times_not_monotone)
+    return solve.place + ": numerical failure: " + who + disorder(solve.field, s);
   const bool known = s.state >= 0 && static_cast<size_t>(s.state) < solve.elements.size();
   const std::string place = known ? solve.places[static_cast<size_t>(s.state)] : solve.place;
   const std::string state = known ? "state " + solve.elements[static_cast<size_t>(s.state)] : "the state";

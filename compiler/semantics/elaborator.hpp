@@ -276,6 +276,9 @@ class Elaborator {
 
   // ---- solve.cpp, methods.cpp
   Value solve(const syntax::Solve& solve, Span span, Scope& scope);
+  void check_times(const syntax::Solve& solve, Ref t0, Ref times);
+  // The elements of a value that depends on nothing given at run time.
+  std::optional<std::vector<double>> known_values(Ref ref) const;
   void adjoint_of(const syntax::Method* written, MethodUse& method, graph::SolveInfo& info, Scope& scope);
   MethodUse method(const syntax::Method* written, Extent elements, Scope& scope);
   const graph::Tableau* tableau(const std::string& name, Span span, Scope& scope);

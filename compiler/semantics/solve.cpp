@@ -1,14 +1,18 @@
 // `solve F(…) …`: an initial value problem from its clauses.
 #include <algorithm>
+#include <cmath>
+#include <span>
 
 #include "compiler/derive/derive.hpp"
 #include "compiler/graph/algebra.hpp"
+#include "compiler/graph/evaluate.hpp"
 #include "compiler/semantics/elaborator.hpp"
 
 namespace nodec::semantics {
 
 using graph::AdjointKind;
 using graph::Control;
+using graph::Kind;
 
 namespace {
 
@@ -19,6 +23,39 @@ const std::vector<std::string> adjoint_names = {"checkpoint", "backsolve", "inte
 bool Elaborator::reads(const std::vector<Ref>& roots, Ref variable) const {
   const std::vector<Ref> nodes = graph::postorder(roots);
   return std::find(nodes.begin(), nodes.end(), variable) != nodes.end();
+}
+
+std::optional<std::vector<double>> Elaborator::known_values(Ref ref) const {
+  constexpr int64_t largest = 1'000'000;
+  if (ref->base != graph::Base::constant || !ref->free.empty()) return {};
+  for (Ref node : graph::postorder(std::span(&ref, 1))) {
+    const Extent size = node->type.size();
+    if (node->is(Kind::solve) || node->is(Kind::adjoint) || !size.is_constant() || size.value() > largest)
+      return {};
+  }
+  return graph::evaluate(ref, {}).values;
+}
+
+// What is known of the times when compiling: the rest is seen when the data are loaded, or by the solve.
+void Elaborator::check_times(const syntax::Solve& solve, Ref t0, Ref times) {
+  const Span from = solve.from ? solve.from->span : Span{}, at = solve.at ? solve.at->span : solve.to->span;
+  const std::optional<std::vector<double>> observed = known_values(times), initial = known_values(t0);
+  if (initial && solve.from && !std::isfinite(initial->front()))
+    fail(Id::time_not_finite, from, "the initial time", initial->front());
+  if (!observed) return;
+  double before = initial ? initial->front() : observed->front();
+  const double direction = observed->back() < before ? -1 : 1;
+  for (size_t i = 0; i < observed->size(); ++i) {
+    const double here = (*observed)[i];
+    if (!std::isfinite(here))
+      fail(Id::time_not_finite, at, solve.at ? "time " + std::to_string(i) : "the final time", here);
+    if (direction * here < direction * before) {
+      auto& message = diagnostics_.report(Id::times_not_monotone, at, i, here, before);
+      if (from.known()) message.note(from, "the solve begins here");
+      throw Abandon{};
+    }
+    before = here;
+  }
 }
 
 Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
@@ -56,6 +93,8 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
   }
   if (!times->loops.empty() || (from && !from->loops.empty())) unsupported("a solve inside a loop", span);
   Ref t0 = from ? from->ref : graph::at(g_, times->ref, 0, Extent(0));
+
+  check_times(solve, t0, times->ref);
 
   // The field over variables of its own: time, states and, with logdet, the log-determinant.
   std::vector<Type> types{Type{}};

@@ -67,7 +67,8 @@ class Forward {
 
   void start() {
     const Value span = b_.sub(p_.t1, p_.t0);
-    const Value moving = both(b_.live(), b_.not_equal(p_.t0, p_.t1));
+    const Value ordered = in_order();
+    const Value moving = both(ordered, b_.not_equal(p_.t0, p_.t1));
     for (const Variable* counter : {&steps_, &evaluations_, &accepted_})
       counter->set(b_, b_.splat(b_.integer(0)));
     b_.fill(p_.task.results.buffer, p_.task.results.offset,
@@ -77,7 +78,7 @@ class Forward {
     t_.set(b_, p_.t0);
     h_.set(b_, b_.splat(b_.real(0)));
     controller_.start(b_);
-    observer_.start(b_, p_, b_.live());
+    observer_.start(b_, p_, ordered);
 
     const Rows first = s_.derivative(b_, 0);
     f_.evaluate(b_, p_.t0, z_, first);
@@ -87,6 +88,19 @@ class Forward {
     fail(both(moving, bad), b_.integer(static_cast<int>(Failure::not_finite)), p_.t0, b_.real(0), element);
     running_.set(b_, both(moving, not_(bad)));
     if (p_.adaptive && !replaying()) choose_first_step(span, both(moving, not_(bad)));
+  }
+
+  // The live lanes whose times can be met; the others fail before their first step. Replayed times may have
+  // moved past each other by a difference's increment.
+  Value in_order() {
+    if (replaying()) return b_.live();
+    const Disorder disorder = find_disorder(b_, p_);
+    const Value failed = both(b_.live(), disorder.mask);
+    b_.if_then(b_.any(failed), [&] {
+      b_.fail(p_.task.number, failed, b_.integer(static_cast<int>(Failure::times_not_monotone)),
+              disorder.time, disorder.before, b_.integer(-1), disorder.index);
+    });
+    return both(b_.live(), not_(disorder.mask));
   }
 
   void choose_first_step(Value span, Value running) {

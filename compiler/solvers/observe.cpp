@@ -9,6 +9,27 @@ Value result_index(Builder& b, Rows results, Value i, int64_t size, Value elemen
   return lane_index(b, results, i, size, element);
 }
 
+Disorder find_disorder(Builder& b, const Problem& p) {
+  const Variable mask(b, "disorder", schedule::Kind::integer), index(b, "place", schedule::Kind::integer),
+      time(b, "time"), before(b, "before");
+  const Value sound = finite(b, p.t0);
+  mask.set(b, b.select(sound, b.integer(0), b.integer(1)));
+  index.set(b, b.splat(b.integer(-1)));
+  time.set(b, p.t0);
+  before.set(b, p.t0);
+  // `time` is the last one in order. Past a lane's own times its last one repeats.
+  b.for_loop(b.index(0), b.extent(p.task.times), [&](Value i) {
+    const Value running = b.integer_equal(mask.get(b), b.integer(0));
+    const Value number = b.splat(b.integer_of(i)), last = time.get(b), here = p.time(b, number);
+    const Value good = b.logical_and(p.reached(b, last, here), finite(b, here));
+    index.set(b, number, running);
+    before.set(b, last, running);
+    time.set(b, here, running);
+    mask.set(b, b.integer(1), b.logical_and(running, b.logical_not(good)));
+  });
+  return {b.integer_equal(mask.get(b), b.integer(1)), index.get(b), time.get(b), before.get(b)};
+}
+
 Value Observer::left(Builder& b, const Problem& p) const { return b.integer_less(cursor.get(b), p.count); }
 
 void Observer::start(Builder& b, const Problem& p, Value live) const {

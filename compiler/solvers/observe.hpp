@@ -22,6 +22,14 @@ struct Observer {
   Value left(Builder& b, const Problem& p) const;
 };
 
+// Lanes whose times do not run from t0 in one direction, or are not finite, and the first place where.
+struct Disorder {
+  Value mask;
+  Value index;         // lanes integer; −1: t0 itself is not finite
+  Value time, before;  // lanes real
+};
+Disorder find_disorder(Builder& b, const Problem& p);
+
 // Row of results (or their cotangents) of each lane's observation `i`.
 Value result_index(Builder& b, Rows results, Value i, int64_t size, Value element);
 // Every result of the masked lanes becomes NaN.

@@ -201,8 +201,9 @@ class Program {
 Result<Arrays> read_arrays(const std::string& file);
 // Atomic; the format follows the extension. Returns what went wrong, or nothing. For .csv: whether the
 // arrays' first axis is the sample, and which arrays have an axis (the first after it) that becomes the rows;
-// the others repeat in every row.
+// the others repeat in every row. Values are rounded to `precision`.
 std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays,
-                                       bool sample_axis = false, const std::set<std::string>& rows = {});
+                                       bool sample_axis = false, const std::set<std::string>& rows = {},
+                                       Precision precision = Precision::f64);
 
 }  // namespace nodec
