@@ -42,7 +42,8 @@ enum class Failure : int32_t {
   step_underflow = 1,
   not_finite = 2,
   step_limit = 3,
-  index_out_of_range = 4
+  index_out_of_range = 4,
+  times_not_monotone = 5  // or one of them is not finite
 };
 
 // What a failed sample reports, once (the first failure).
@@ -50,8 +51,9 @@ struct Status {
   int32_t code;   // Failure
   int32_t solve;  // index into the interface's solves; of index_out_of_range: into its places
   int32_t state;  // flat state element that failed first, −1 unknown
-  int32_t steps;  // attempted so far; of index_out_of_range: the index
-  double t, h;
+  int32_t steps;  // attempted so far; of index_out_of_range: the index; of times_not_monotone: which time,
+                  // −1 the initial one
+  double t, h;    // of times_not_monotone: that time and the one before
 };
 // Per row and solve.
 struct Statistics {

@@ -270,8 +270,40 @@ TEST_CASE("failures name sample, time and state, and leave the others alone") {
   SUBCASE("times and states that are not numbers") {
     const Solution s =
         solve(decay(), {1.0}, adaptive(tsit5(), 1e-8), {{{1.0}, 0, {nan}, {}}, {{nan}, 0, {1.0}, {}}});
-    CHECK(s.samples[0].status.code == static_cast<int>(runtime::Failure::not_finite));
+    CHECK(s.samples[0].status.code == static_cast<int>(runtime::Failure::times_not_monotone));
+    CHECK(s.samples[0].status.steps == 0);
+    CHECK(std::isnan(s.samples[0].z[0]));
     CHECK(s.samples[1].status.code == static_cast<int>(runtime::Failure::not_finite));
+  }
+  SUBCASE("times that turn back") {
+    Options o = adaptive(tsit5(), 1e-8);
+    o.gradient = true;
+    const std::vector<double> bar{1.0, 1.0, 1.0};
+    const Solution s = solve(decay(), {1.0}, o,
+                             {{{1.0}, 0, {0.5, 2.0, 1.0}, bar},
+                              {{1.0}, 0, {0.5, 1.0, 2.0}, bar},
+                              {{1.0}, 1, {0.5, 1.0, 2.0}, bar},
+                              {{1.0}, 0, {-0.5, -1.0, 0.0}, bar},
+                              {{1.0}, 2, {1.0, 1.0, 0.5}, bar},
+                              {{1.0}, 0, {1.0, nan, 2.0}, bar}});
+    REQUIRE(s.fault == "");
+    const int places[] = {2, -1, 0, 0, -1, 1};
+    const double times[] = {1.0, 0, 0.5, -0.5, 0, nan}, before[] = {2.0, 0, 1, 0, 0, 1};
+    for (size_t i = 0; i < 6; ++i) {
+      CAPTURE(i);
+      const runtime::Status& status = s.samples[i].status;
+      if (places[i] < 0) {
+        CHECK(status.code == 0);
+        CHECK(std::isfinite(s.samples[i].z[2]));
+        continue;
+      }
+      CHECK(status.code == static_cast<int>(runtime::Failure::times_not_monotone));
+      CHECK(status.steps == places[i]);
+      CHECK((status.t == times[i] || (std::isnan(status.t) && std::isnan(times[i]))));
+      CHECK(status.h == before[i]);
+      for (const double z : s.samples[i].z) CHECK(std::isnan(z));
+    }
+    CHECK(s.samples[1].z[2] == doctest::Approx(std::exp(-2.0)).epsilon(1e-6));
   }
   SUBCASE("a step of nothing") {
     Options o = fixed(rk4(), 0);
