@@ -81,8 +81,12 @@ int solve(const Arguments& arguments) {
   if (!model) return 1;
   // One number binds a scalar; the elements of a matrix are given row by row.
   for (const Description& d : model->data()) {
+    if (d.name == "t" || d.name == "t0") continue;
     const auto found = values.find(d.name);
-    if (found == values.end() || d.name == "t" || d.name == "t0") continue;
+    if (found == values.end()) {
+      usage_error("'" + d.name + "' has no value: give it with --set \"" + d.name + "=…\" (" + d.type + ")");
+      return 2;
+    }
     int64_t size = 1;
     for (const int64_t n : d.shape) size *= n;
     if (size != static_cast<int64_t>(found->second.values.size())) {
