@@ -72,6 +72,39 @@ TEST_CASE("z' = -z^3 with its log-determinant") {
   check_close(end, {0.406866735603367482, -1.62778390250395351}, 1e-10);
 }
 
+TEST_CASE("a linear flow with its log-determinant: a damped rotation") {
+  // A = [[-0.2, 1.5], [-1.5, -0.2]]: z(t) = e^(-0.2 t) (rotation by 1.5 t), logdet = -0.4 t.
+  const double T = 2.5, decay = std::exp(-0.2 * T), c = std::cos(1.5 * T), s = std::sin(1.5 * T);
+  const Array end =
+      final_state("state z: real[2]\n z' = [[-0.2, 1.5], [-1.5, -0.2]] @ z", "z = [1, 0.5]",
+                  "  let (z, ld) = s\n  output out = concat(z, [ld])", "from 0 to 2.5 with logdet", tight);
+  check_close(end, {decay * (c + 0.5 * s), decay * (-s + 0.5 * c), -0.4 * T}, 1e-10);
+}
+
+TEST_CASE("logistic growth, a fast start, a stiff oscillator and a chaotic one") {
+  const Array logistic = final_state("state y: real\n y' = y * (1 - y)", "y = 0.1", "  output out = s",
+                                     "at [0, 1, 5, 9]", tight);
+  check_close(logistic, {0.1, 0.23196931668407395, 0.9428256185740148, 0.9988905440229229}, 1e-10);
+  check_close(final_state("state y: real\n y' = y^2", "y = -200", one, "from 0 to 20", tight),
+              {-200.0 / 4001}, 1e-9);
+  check_close(final_state("state x: real, y: real\n x' = y\n y' = 25 * (1 - x^2) * y - x", "x = 2, y = 0",
+                          "  let (x, y) = s\n  output out = [x, y]", "from 0 to 10", tight),
+              {1.69388222013928543, -0.0362133916810013958}, 1e-9);
+  check_close(final_state("state u: real[3]\n"
+                          " u' = [10 * (u[1] - u[0]), u[0] * (28 - u[2]) - u[1], u[0] * u[1] - 8 / 3 * u[2]]",
+                          "u = [1, 0, 0]", one, "from 0 to 10", "dop853(rtol = 1e-13, atol = 1e-13)"),
+              {-5.85768538242409002, -5.83108248642610044, 23.9321329870275626}, 1e-7);
+}
+
+TEST_CASE("thousands of observation times, every one on the solution") {
+  const Array y = final_state("state y: real\n y' = y * cos(t)", "y = 1", one, "at linspace(0, 20, 5001)",
+                              "tsit5(rtol = 1e-9, atol = 1e-9)");
+  REQUIRE(y.values.size() == 5001);
+  for (size_t i = 0; i < y.values.size(); ++i)
+    CHECK(y.values[i] ==
+          doctest::Approx(std::exp(std::sin(20.0 * static_cast<double>(i) / 5000))).epsilon(1e-7));
+}
+
 TEST_CASE("backward integration returns, and nothing happens when the times are equal") {
   const std::string field = "state y: real\n y' = 0.2 + (y - (0.2 * t + 3))^5";
   CHECK(final_state(field, "y = 4.6", one, "from 8 to 1", "dopri5(rtol = 1e-10, atol = 1e-10)").values[0] ==
