@@ -93,8 +93,17 @@ class TableLocator {
  private:
   std::optional<Column> read(const Declared& declared) {
     if (!has_array(table_, declared.name, map_)) {
-      errors_.push_back(error(Problem::missing_array, table_.file, declared.name,
-                              suggestion(declared.name, table_arrays(table_)), shape_text(declared, false)));
+      std::string columns;
+      for (const auto& column : table_.columns) {
+        if (columns.size() > 200) {
+          columns += ", …";
+          break;
+        }
+        columns += (columns.empty() ? "'" : ", '") + column.name + "'";
+      }
+      errors_.push_back(error(Problem::csv_missing_array, table_.file, declared.name,
+                              suggestion(declared.name, table_arrays(table_)), shape_text(declared, false),
+                              columns, declared.name));
       return std::nullopt;
     }
     const auto mapped = map_.find(declared.name);
