@@ -2,6 +2,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -81,4 +83,13 @@ int run(std::vector<std::string> words) {
 }  // namespace
 }  // namespace nodec::driver
 
-int main(int argc, char** argv) { return nodec::driver::run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  try {
+    return nodec::driver::run({argv + 1, argv + argc});
+  } catch (const std::bad_alloc&) {
+    std::fputs("nodec: error: not enough memory\n", stderr);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "nodec: error: internal error: %s\n", error.what());
+  }
+  return 1;
+}

@@ -26,9 +26,9 @@ std::vector<int64_t> chosen(int64_t size, int64_t limit, uint64_t seed, const st
 }
 
 // The derivative of `f` at 0 by the five-point formula, (8(f(h) − f(−h)) − (f(2h) − f(−2h)))/12h, error
-// O(h⁴). A kink of |x| or relu inside a stencil says nothing about the derivative beside it: while the formula
-// does not give `expected`, the points of one side only are tried, (−25f(0) + 48f(h) − 36f(2h) + 16f(3h) −
-// 3f(4h))/12h, and a smaller step, down to where rounding takes over; the nearest counts.
+// O(h⁴). A kink of |x| or relu inside a stencil says nothing about the derivative beside it: while the
+// formula does not give `expected`, the points of one side only are tried, (−25f(0) + 48f(h) − 36f(2h) +
+// 16f(3h) − 3f(4h))/12h, and a smaller step, down to where rounding takes over; the nearest counts.
 template <class F>
 double difference(F&& f, double magnitude, double expected) {
   double best = 0, error = INFINITY;
@@ -44,7 +44,8 @@ double difference(F&& f, double magnitude, double expected) {
     if (consider((8 * (ahead - behind) - (f(2 * h) - f(-2 * h))) / (12 * h))) break;
     const double here = f(0);
     if (consider((-25 * here + 48 * ahead - 36 * f(2 * h) + 16 * f(3 * h) - 3 * f(4 * h)) / (12 * h))) break;
-    if (consider((25 * here - 48 * behind + 36 * f(-2 * h) - 16 * f(-3 * h) + 3 * f(-4 * h)) / (12 * h))) break;
+    if (consider((25 * here - 48 * behind + 36 * f(-2 * h) - 16 * f(-3 * h) + 3 * f(-4 * h)) / (12 * h)))
+      break;
   }
   return best;
 }
@@ -64,7 +65,7 @@ void record(GradientCheck::Row& row, double& scale, double& deviation, int64_t i
 }  // namespace
 
 Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& weights,
-                                            int64_t elements) const {
+                                            int64_t elements) const try {
   const Options& options = state->program->options;
   Result<Gradient> gradient = this->gradient(data, weights);
   if (!gradient) return Result<GradientCheck>::failed(gradient.diagnostics(), gradient.outcome());
@@ -145,6 +146,8 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
     finish(row, scale, deviation);
   }
   return Result<GradientCheck>(std::move(check), diagnostics);
+} catch (...) {
+  return Result<GradientCheck>::failed({embed::caught()});
 }
 
 }  // namespace nodec

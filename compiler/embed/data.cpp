@@ -121,12 +121,14 @@ Arrays from_runtime(const runtime::Arrays& arrays) {
 int64_t Dataset::samples() const { return state->samples; }
 bool Dataset::has_sample_axis() const { return state->sample_axis; }
 
-Result<Dataset> Model::bind(const Arrays& arrays, int64_t samples) const {
+Result<Dataset> Model::bind(const Arrays& arrays, int64_t samples) const try {
   return bind_file(*state, {"", embed::to_runtime(arrays)}, {}, samples);
+} catch (...) {
+  return Result<Dataset>::failed({embed::caught()});
 }
 
 Result<Dataset> Model::read(const std::string& file, const std::vector<std::string>& columns,
-                            int64_t samples) const {
+                            int64_t samples) const try {
   if (file.empty()) {
     if (!state->model.data.empty()) {
       std::string names;
@@ -140,20 +142,26 @@ Result<Dataset> Model::read(const std::string& file, const std::vector<std::stri
   runtime::Result<runtime::DataFile> data = runtime::read_data(file);
   if (!data) return Result<Dataset>::failed(embed::convert(data.errors()));
   return bind_file(*state, *data, columns, samples);
+} catch (...) {
+  return Result<Dataset>::failed({embed::caught()});
 }
 
-Result<Arrays> read_arrays(const std::string& file) {
+Result<Arrays> read_arrays(const std::string& file) try {
   runtime::Result<runtime::Arrays> arrays = runtime::read_arrays(file);
   if (!arrays) return Result<Arrays>::failed(embed::convert(arrays.errors()));
   return embed::from_runtime(*arrays);
+} catch (...) {
+  return Result<Arrays>::failed({embed::caught()});
 }
 
 std::optional<Diagnostic> write_arrays(const std::string& file, const Arrays& arrays, bool sample_axis,
-                                       const std::set<std::string>& rows, Precision precision) {
+                                       const std::set<std::string>& rows, Precision precision) try {
   const runtime::Result<runtime::Done> done =
       runtime::write_arrays(file, embed::to_runtime(arrays, precision), {sample_axis, rows});
   if (done) return {};
   return embed::convert(done.errors()).front();
+} catch (...) {
+  return embed::caught();
 }
 
 }  // namespace nodec

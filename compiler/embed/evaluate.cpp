@@ -34,7 +34,7 @@ Diagnostic run_failure(runtime::RunState state) {
 
 }  // namespace
 
-Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) const {
+Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) const try {
   const Options& options = state->program->options;
   Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
   if (!values) return Result<Evaluation>::failed(values.diagnostics());
@@ -68,9 +68,11 @@ Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) c
   out.solves = runner.statistics(state->model.solves);
   out.failures = runner.failures(identities);
   return out;
+} catch (...) {
+  return Result<Evaluation>::failed({embed::caught()});
 }
 
-Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) const {
+Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) const try {
   const Options& options = state->program->options;
   if (!has_loss())
     return Result<Gradient>::failed(
@@ -115,9 +117,11 @@ Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) con
   }
   out.solves = runner.statistics(state->model.solves);
   return out;
+} catch (...) {
+  return Result<Gradient>::failed({embed::caught()});
 }
 
-Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data) const {
+Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data) const try {
   const Options& options = state->program->options;
   const bool f64 = options.precision == Precision::f64;
   const std::set<std::string> shared(shared_data.begin(), shared_data.end());
@@ -173,9 +177,11 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
     report.fields.push_back(std::move(field));
   }
   return Result<CompileReport>(std::move(report), diagnostics);
+} catch (...) {
+  return Result<CompileReport>::failed({embed::caught()});
 }
 
-Result<std::string> Model::emit(const std::string& stage) const {
+Result<std::string> Model::emit(const std::string& stage) const try {
   const bool f64 = state->program->options.precision == Precision::f64;
   const std::lock_guard guard(state->program->mutex);
   embed::Emitted emitted =
@@ -183,6 +189,8 @@ Result<std::string> Model::emit(const std::string& stage) const {
   if (!emitted.error.empty())
     return Result<std::string>::failed({embed::plain(Severity::error, "cannot_compile", emitted.error)});
   return std::move(emitted.text);
+} catch (...) {
+  return Result<std::string>::failed({embed::caught()});
 }
 
 }  // namespace nodec

@@ -97,7 +97,7 @@ std::vector<Description> Model::metrics() const {
   return list;
 }
 
-Result<Arrays> Model::initial_weights() const {
+Result<Arrays> Model::initial_weights() const try {
   const runtime::ParameterLayout layout = embed::parameter_layout(state->model);
   std::vector<runtime::Initial> initials;
   for (const semantics::ParameterDecl& p : state->model.parameters) {
@@ -113,13 +113,17 @@ Result<Arrays> Model::initial_weights() const {
       runtime::initialize(layout, initials, state->program->options.seed);
   if (!values) return Result<Arrays>::failed(embed::convert(values.errors()));
   return embed::parameter_arrays(layout, *values);
+} catch (...) {
+  return Result<Arrays>::failed({embed::caught()});
 }
 
-Result<Arrays> Model::check_weights(const Arrays& weights) const {
+Result<Arrays> Model::check_weights(const Arrays& weights) const try {
   Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
   if (!values) return Result<Arrays>::failed(values.diagnostics());
   return Result<Arrays>(embed::parameter_arrays(embed::parameter_layout(state->model), *values),
                         values.diagnostics());
+} catch (...) {
+  return Result<Arrays>::failed({embed::caught()});
 }
 
 std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std::string>& shared,

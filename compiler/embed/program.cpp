@@ -2,7 +2,8 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <new>
+#include <stdexcept>
 
 #include "compiler/embed/state.hpp"
 #include "compiler/syntax/parser.hpp"
@@ -16,6 +17,8 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+constexpr size_t largest_text = size_t{64} << 20;
+
 std::optional<std::string> read_text(const std::string& path, std::string& problem) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
@@ -27,9 +30,16 @@ std::optional<std::string> read_text(const std::string& path, std::string& probl
     problem = std::filesystem::exists(path, error) ? "it cannot be opened" : "no such file";
     return {};
   }
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
+  // Devices have no end.
+  std::string text, chunk(size_t{1} << 16, '\0');
+  while (text.size() <= largest_text &&
+         (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())) || in.gcount() > 0))
+    text.append(chunk, 0, static_cast<size_t>(in.gcount()));
+  if (text.size() > largest_text) {
+    problem = "it has more than " + std::to_string(largest_text) + " bytes";
+    return {};
+  }
+  return text;
 }
 
 semantics::Options elaboration_options(const Options& options) {
@@ -44,6 +54,9 @@ semantics::Options elaboration_options(const Options& options) {
 }
 
 std::optional<std::string> read_used(const std::string& path) {
+  // A stranger's model names files only, nothing that waits or never ends.
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return {};
   std::string problem;
   return read_text(path, problem);
 }
@@ -53,7 +66,7 @@ void append(const source::Files& files, const source::Diagnostics& from, std::ve
 }
 
 Program make(const std::string& name, std::optional<std::string> text, const std::string& problem,
-             const Options& options) {
+             const Options& options) try {
   auto state = std::make_shared<Program::State>();
   state->options = options;
   source::Diagnostics diagnostics;
@@ -74,6 +87,11 @@ Program make(const std::string& name, std::optional<std::string> text, const std
   }
   if (diagnostics.has_errors()) state->module = nullptr;
   append(state->files, diagnostics, state->diagnostics);
+  return Program{state};
+} catch (...) {
+  auto state = std::make_shared<Program::State>();
+  state->options = options;
+  state->diagnostics.push_back(embed::caught());
   return Program{state};
 }
 
@@ -109,6 +127,20 @@ Diagnostic plain(Severity severity, const std::string& id, const std::string& te
                                                   : "remark: ") +
                  text + "\n";
   return out;
+}
+
+Diagnostic caught() {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return plain(Severity::error, "out_of_memory", "not enough memory");
+  } catch (const std::length_error&) {
+    return plain(Severity::error, "out_of_memory", "not enough memory");
+  } catch (const std::exception& e) {
+    return plain(Severity::error, "internal_error", std::string("internal error: ") + e.what());
+  } catch (...) {
+    return plain(Severity::error, "internal_error", "internal error");
+  }
 }
 
 }  // namespace embed
@@ -165,7 +197,7 @@ Result<Model> Program::model(const std::string& name) const {
                                                  " (the file declares " + list + ")")});
 }
 
-Result<Model> Program::integrate(const std::string& field, const std::vector<std::string>& given) const {
+Result<Model> Program::integrate(const std::string& field, const std::vector<std::string>& given) const try {
   if (!ok()) return Result<Model>::failed(state->diagnostics);
   for (const semantics::Field& f : state->module->fields) {
     if (f.name != field) continue;
@@ -208,6 +240,8 @@ Result<Model> Program::integrate(const std::string& field, const std::vector<std
       Severity::error, "no_such_field",
       "there is no field '" + field + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
           (list.empty() ? " (the file declares none)" : " (the file declares " + list + ")"))});
+} catch (...) {
+  return Result<Model>::failed({embed::caught()});
 }
 
 std::unique_ptr<semantics::Module> Program::State::elaborate(const std::set<std::string>& shared_data,

@@ -59,6 +59,8 @@ namespace embed {
 Diagnostic convert(const source::Files& files, const source::Diagnostic& diagnostic);
 // A message without a place in a program.
 Diagnostic plain(Severity severity, const std::string& id, const std::string& text);
+// The exception being handled, at the border of the public interface, which none crosses.
+Diagnostic caught();
 
 }  // namespace embed
 }  // namespace nodec

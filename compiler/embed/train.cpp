@@ -83,7 +83,8 @@ double mean(const std::vector<double>& values, size_t first, size_t count) {
 
 }  // namespace
 
-Result<Training> Model::train(const Dataset& data, const Arrays& weights, const TrainOptions& given) const {
+Result<Training> Model::train(const Dataset& data, const Arrays& weights, const TrainOptions& given) const
+    try {
   const Options& options = state->program->options;
   const auto failed = [](const char* id, const std::string& text) {
     return Result<Training>::failed({embed::plain(Severity::error, id, text)});
@@ -188,6 +189,8 @@ Result<Training> Model::train(const Dataset& data, const Arrays& weights, const 
   }
   training.weights = embed::parameter_arrays(layout, values);
   return Result<Training>(std::move(training), diagnostics);
+} catch (...) {
+  return Result<Training>::failed({embed::caught()});
 }
 
 }  // namespace nodec

@@ -129,6 +129,8 @@ std::optional<Slice> join_slices(const std::vector<Slice>& left, const Extent& e
   return {};
 }
 
+constexpr size_t longest_flat_concat = 1 << 16;
+
 // Neighbors that are neighboring slices of one array, joined.
 std::vector<Ref> join_neighbors(Graph& g, const std::vector<Ref>& parts, int axis) {
   struct Run {
@@ -204,8 +206,10 @@ Ref simplify_concat(Graph& g, const std::vector<Ref>& parts, int axis) {
   type.shape[axis] = 0;
   for (Ref part : parts) {
     type.shape[axis] = type.shape[axis] + part->type.shape[axis];
-    if (part->type.shape[axis] == Extent(0)) continue;                      // an empty part
-    bool nested = part->is(Kind::concat) && part->as<Axis>().axis == axis;  // concat(concat(a, b), c)
+    if (part->type.shape[axis] == Extent(0)) continue;  // an empty part
+    // concat(concat(a, b), c); not when h ← concat(h, h) would double a list without end
+    const bool nested = part->is(Kind::concat) && part->as<Axis>().axis == axis &&
+                        flat.size() + part->operands.size() <= longest_flat_concat;
     std::vector<Ref> inside = nested ? part->operands : std::vector<Ref>{part};
     flat.insert(flat.end(), inside.begin(), inside.end());
   }

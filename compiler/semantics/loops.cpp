@@ -93,6 +93,8 @@ Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span
         !condition.loops.empty()) {
       fail(Id::filter_not_constant, comprehension.iteration.condition->span);
     }
+    if (condition.type().size().value() > most_steps)
+      fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "elements to choose from");
     const std::vector<double> truth = graph::evaluate(condition.ref, {}).values;
     const auto count = static_cast<int64_t>(truth.size());
     std::vector<double> kept;

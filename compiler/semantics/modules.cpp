@@ -1,6 +1,8 @@
 // Files: top-level declarations, what `use` brings in, and the order in which all is elaborated.
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "compiler/semantics/elaborator.hpp"
 #include "compiler/semantics/walk.hpp"
@@ -56,13 +58,16 @@ void Elaborator::run(const syntax::File& file) {
   definable(file.declarations, definable);
   declare_file(file, scope, true);
   // Values in order of the text; what is read earlier is found earlier.
+  std::map<uint32_t, std::pair<const std::string*, Binding*>> by_place;
+  for (auto& [name, binding] : scope->names) {
+    if (binding.span.file == file.id) by_place[binding.span.begin] = {&name, &binding};
+  }
   for (const auto& decl : file.declarations) {
     guarded([&] {
-      for (auto& [name, binding] : scope->names) {
-        if (binding.span.file == decl->span.file && binding.span.begin >= decl->span.begin &&
-            binding.span.end <= decl->span.end) {
-          force(binding, name, binding.span);
-        }
+      for (auto at = by_place.lower_bound(decl->span.begin); at != by_place.end(); ++at) {
+        const auto [name, binding] = at->second;
+        if (binding->span.end > decl->span.end) break;
+        force(*binding, *name, binding->span);
       }
       if (auto* model = std::get_if<syntax::ModelDecl>(&decl->node)) this->model(*model, decl->span, scope);
       if (auto* tableau = std::get_if<syntax::TableauDecl>(&decl->node)) make_tableau(*tableau, *scope);

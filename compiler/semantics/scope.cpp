@@ -67,6 +67,7 @@ void Elaborator::add_binding(const ScopePtr& scope, const std::string& name, Spa
 }
 
 std::vector<std::string> Elaborator::visible_names(Scope& scope) {
+  if (diagnostics_.full()) return {};  // nobody reads a suggestion
   std::vector<std::string> names = builtin_names();
   for (const char* word : {"pi", "inf", "step", "epoch", "samples", "training"}) names.emplace_back(word);
   for (Scope* s = &scope; s; s = s->parent.get()) {
@@ -79,7 +80,7 @@ std::vector<std::string> Elaborator::visible_names(Scope& scope) {
 
 void Elaborator::unknown(const std::string& what, const std::string& name, Span span,
                          const std::vector<std::string>& candidates) {
-  std::string near = source::nearest(name, candidates);
+  const std::string near = diagnostics_.full() ? "" : source::nearest(name, candidates);
   auto& diagnostic = diagnostics_.report(Id::unknown_name, span, what, name);
   if (!near.empty()) diagnostic.note(span, "did you mean '" + near + "'?");
   throw Abandon{};

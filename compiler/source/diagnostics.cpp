@@ -9,12 +9,21 @@ namespace nodec::source {
 namespace {
 
 constexpr int error_limit = 50;
+// Bytes of an argument that are shown: a name may be as long as its file.
+constexpr size_t longest_argument = 1000;
 
 constexpr std::array messages = {
 #define DIAGNOSTIC(id, severity, wording) Message{#id, Severity::severity, wording},
 #include "compiler/source/diagnostics.def"
 #undef DIAGNOSTIC
 };
+
+std::string shortened(const std::string& text) {
+  if (text.size() <= longest_argument) return text;
+  size_t end = longest_argument;
+  while ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "…";
+}
 
 // Fills the wording's "{}" from left to right. An argument's own braces stay as they are.
 std::string fill(std::string_view wording, const std::vector<Argument>& arguments) {
@@ -23,7 +32,7 @@ std::string fill(std::string_view wording, const std::vector<Argument>& argument
     const size_t hole = wording.find("{}");
     if (hole == std::string_view::npos) break;
     text += wording.substr(0, hole);
-    text += argument.text;
+    text += shortened(argument.text);
     wording.remove_prefix(hole + 2);
   }
   text += wording;
@@ -56,6 +65,8 @@ Diagnostic& Diagnostics::add(Id id, Span span, std::vector<Argument> arguments) 
   }
   return list_.emplace_back(std::move(diagnostic));
 }
+
+bool Diagnostics::full() const { return errors_ >= error_limit; }
 
 void Diagnostics::clear() {
   list_.clear();

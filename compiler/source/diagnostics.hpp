@@ -110,6 +110,8 @@ class Diagnostics {
   }
   bool has_errors() const { return errors_ > 0; }
   int errors() const { return errors_; }
+  // Further errors are only counted.
+  bool full() const;
   const std::deque<Diagnostic>& all() const { return list_; }
   void clear();
 

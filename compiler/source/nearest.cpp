@@ -7,6 +7,9 @@
 namespace nodec::source {
 namespace {
 
+// Bytes; the distance takes the product of two lengths.
+constexpr size_t longest_word = 256;
+
 std::u32string decode(std::string_view text) {
   std::u32string points;
   for (size_t byte = 0; byte < text.size();) {
@@ -45,12 +48,13 @@ bool same_but_for_case(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  if (word.size() > longest_word) return "";
   const std::u32string sought = decode(word);
   const size_t limit = sought.size() / 3;
   std::string best;
   size_t best_distance = limit + 1;
   for (const std::string& candidate : candidates) {
-    if (candidate == word) continue;
+    if (candidate == word || candidate.size() > longest_word) continue;
     if (same_but_for_case(word, candidate)) return candidate;
     const std::u32string points = decode(candidate);
     const size_t longer = std::max(points.size(), sought.size());

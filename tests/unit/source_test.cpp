@@ -180,3 +180,22 @@ TEST_CASE("UTF-8 is checked as the standard says") {
     CHECK(code_point_at(text, 0).length == text.size());
   }
 }
+
+TEST_CASE("a name as long as its file is cut in a message and has no near one") {
+  Diagnostics diagnostics;
+  std::string name(3'000'000, 'a');
+  name.replace(999, 2, "θ");
+  const Diagnostic& d = diagnostics.report(Id::unknown_name, {}, "name", name);
+  CHECK(d.text == "unknown name '" + std::string(999, 'a') + "…'");
+  CHECK(nearest(name, {name + "b", "a"}) == "");
+}
+
+TEST_CASE("past the limit errors are only counted") {
+  Diagnostics diagnostics;
+  for (int i = 0; i < 49; ++i) diagnostics.report(Id::syntax, {}, std::to_string(i));
+  CHECK(!diagnostics.full());
+  for (int i = 49; i < 60; ++i) diagnostics.report(Id::syntax, {}, std::to_string(i));
+  CHECK(diagnostics.full());
+  CHECK(diagnostics.errors() == 60);
+  CHECK(diagnostics.all().size() == 50);
+}
