@@ -222,7 +222,8 @@ class Binder {
     const Array& array = *context.located.array;
     const double value = array.real(from);
     const bool twice = options_.double_precision;
-    if (std::isnan(value)) return refuse(Problem::missing_value, context);
+    if (std::isnan(value) && !context.located.declared->missing)
+      return refuse(Problem::missing_value, context);
     if (std::isinf(value)) return refuse(Problem::not_finite, context, value);
     if (context.located.declared->integer) {
       const std::optional<int64_t> integer = array.integer(from);

@@ -45,6 +45,7 @@ struct Declared {
   bool integer = false;
   std::optional<std::pair<Extent, Extent>> bounds = std::nullopt;  // of integers: [first, second)
   bool constant = false;  // one for all samples: a sample axis is an error
+  bool missing = false;   // entries may be NaN
   bool monotone = false;  // times: each sample's must be in order, either way (equal neighbors too)
 };
 

@@ -9,16 +9,44 @@ namespace {
 
 struct OptionRow {
   std::string_view name;
-  bool sgd, rmsprop, adam;  // whether the method takes it
+  double OptimizerOptions::*place;  // null: nesterov
+  std::initializer_list<Method> methods;
 };
+constexpr std::initializer_list<Method> with_lr = {Method::sgd, Method::rmsprop, Method::adam, Method::adamw,
+                                                   Method::lbfgs},
+                                        with_momentum = {Method::sgd, Method::rmsprop},
+                                        only_sgd = {Method::sgd}, only_rmsprop = {Method::rmsprop},
+                                        adams = {Method::adam, Method::adamw},
+                                        with_eps = {Method::rmsprop, Method::adam, Method::adamw},
+                                        only_adamw = {Method::adamw}, only_lbfgs = {Method::lbfgs};
 constexpr OptionRow option_rows[] = {
-    {"lr", true, true, true},      {"momentum", true, true, false}, {"nesterov", true, false, false},
-    {"alpha", false, true, false}, {"beta1", false, false, true},   {"beta2", false, false, true},
-    {"eps", false, true, true},
+    {"lr", &OptimizerOptions::lr, with_lr},
+    {"momentum", &OptimizerOptions::momentum, with_momentum},
+    {"nesterov", nullptr, only_sgd},
+    {"alpha", &OptimizerOptions::alpha, only_rmsprop},
+    {"beta1", &OptimizerOptions::beta1, adams},
+    {"beta2", &OptimizerOptions::beta2, adams},
+    {"eps", &OptimizerOptions::eps, with_eps},
+    {"weight_decay", &OptimizerOptions::weight_decay, only_adamw},
+    {"history", &OptimizerOptions::history, only_lbfgs},
+    {"line_search", &OptimizerOptions::line_search, only_lbfgs},
+    {"gradient_tolerance", &OptimizerOptions::gradient_tolerance, only_lbfgs},
+    {"loss_tolerance", &OptimizerOptions::loss_tolerance, only_lbfgs},
 };
 
+struct MethodRow {
+  std::string_view name;
+  Method method;
+  double lr;
+};
+constexpr MethodRow method_rows[] = {{"sgd", Method::sgd, 1e-3},
+                                     {"rmsprop", Method::rmsprop, 1e-2},
+                                     {"adam", Method::adam, 1e-3},
+                                     {"adamw", Method::adamw, 1e-3},
+                                     {"lbfgs", Method::lbfgs, 1}};
+
 bool takes(const OptionRow& row, Method method) {
-  return method == Method::sgd ? row.sgd : method == Method::rmsprop ? row.rmsprop : row.adam;
+  return std::find(row.methods.begin(), row.methods.end(), method) != row.methods.end();
 }
 
 // `flow.net` holds `flow.net` and `flow.net.out.W`, not `flow.network`.
@@ -68,31 +96,26 @@ void adam(const OptimizerOptions& o, const Elements& e, int64_t n) {
 
 bool default_options(std::string_view method, OptimizerOptions& options) {
   options = OptimizerOptions{};
-  if (method == "sgd") {
-    options.method = Method::sgd;
-  } else if (method == "rmsprop") {
-    options.method = Method::rmsprop;
-    options.lr = 1e-2;
-  } else if (method != "adam") {
-    return false;
+  for (const MethodRow& row : method_rows) {
+    if (row.name != method) continue;
+    options.method = row.method;
+    options.lr = row.lr;
+    return true;
   }
-  return true;
+  return false;
 }
 
 bool set_option(OptimizerOptions& options, std::string_view name, double value) {
-  const std::vector<std::string> known = option_names(options.method);
-  if (std::find(known.begin(), known.end(), name) == known.end()) return false;
-  if (name == "nesterov") {
-    options.nesterov = value != 0;
+  for (const OptionRow& row : option_rows) {
+    if (row.name != name || !takes(row, options.method)) continue;
+    if (row.place) {
+      options.*row.place = value;
+    } else {
+      options.nesterov = value != 0;
+    }
     return true;
   }
-  const std::pair<std::string_view, double*> places[] = {
-      {"lr", &options.lr},       {"momentum", &options.momentum}, {"alpha", &options.alpha},
-      {"beta1", &options.beta1}, {"beta2", &options.beta2},       {"eps", &options.eps}};
-  for (const auto& [key, place] : places) {
-    if (key == name) *place = value;
-  }
-  return true;
+  return false;
 }
 
 std::vector<std::string> option_names(Method method) {
@@ -163,8 +186,14 @@ void Optimizer::step(std::span<const OptimizerOptions> options, std::span<const 
         case Method::rmsprop:
           rmsprop(options[g], elements);
           break;
+        case Method::adamw:
+          for (int64_t i = 0; i < range.size; ++i)
+            elements.variables[i] -= options[g].lr * options[g].weight_decay * elements.variables[i];
+          [[fallthrough]];
         case Method::adam:
           adam(options[g], elements, state_.steps);
+          break;
+        case Method::lbfgs:
           break;
       }
     }

@@ -1,4 +1,5 @@
-// Gradients to steps of the parameters: sgd, rmsprop, adam.
+// Gradients to steps of the parameters: sgd, rmsprop, adam, adamw. (lbfgs, which asks for gradients itself,
+// is in lbfgs.hpp.)
 //
 // All arithmetic is in double precision, on the unconstrained variables (constraint.hpp), whatever the
 // precision of compiled code: so that small steps of large parameters are not lost in f32.
@@ -16,10 +17,12 @@ namespace nodec::runtime {
 
 // With g the gradient, x the variable, n = 1, 2, … the step:
 //   sgd      b ← momentum·b + g;  x ← x − lr·(nesterov ? g + momentum·b : b)
-//   rmsprop  v ← alpha·v + (1 − alpha)·g²;  b ← momentum·b + g/(√v + eps);  x ← x − lr·b   (Tieleman, Hinton
-//   2012) adam     m ← beta1·m + (1 − beta1)·g;  v ← beta2·v + (1 − beta2)·g²;
+//   rmsprop  v ← alpha·v + (1 − alpha)·g²;  b ← momentum·b + g/(√v + eps);  x ← x − lr·b
+//            (Tieleman, Hinton 2012)
+//   adam     m ← beta1·m + (1 − beta1)·g;  v ← beta2·v + (1 − beta2)·g²;
 //            x ← x − lr·(m/(1 − beta1ⁿ)) / (√(v/(1 − beta2ⁿ)) + eps)   (Kingma, Ba 2015)
-enum class Method : uint8_t { sgd, rmsprop, adam };
+//   adamw    x ← x − lr·weight_decay·x, then as adam                   (Loshchilov, Hutter 2019)
+enum class Method : uint8_t { sgd, rmsprop, adam, adamw, lbfgs };
 
 struct OptimizerOptions {
   Method method = Method::adam;
@@ -29,10 +32,13 @@ struct OptimizerOptions {
   double alpha = 0.99;
   double beta1 = 0.9, beta2 = 0.999;
   double eps = 1e-8;
+  double weight_decay = 1e-2;
+  // lbfgs (lbfgs.hpp); a negative tolerance stands for the one that suits the precision.
+  double history = 10, line_search = 25, gradient_tolerance = -1, loss_tolerance = -1;
 };
 
-// The options of a method by name with their defaults (lr: 1e-2 for rmsprop, else 1e-3). False when there is
-// no such method.
+// The options of a method by name with their defaults (lr: 1e-2 for rmsprop, 1 for lbfgs, else 1e-3). False
+// when there is no such method.
 bool default_options(std::string_view method, OptimizerOptions& options);
 // False when the method has no such option. nesterov is 0 or 1.
 bool set_option(OptimizerOptions& options, std::string_view name, double value);
@@ -57,7 +63,8 @@ class Optimizer {
  public:
   Optimizer(int64_t parameters, std::vector<std::vector<ParameterRange>> groups);
 
-  // One step of every group with its options, which may change from step to step (but for the method).
+  // One step of every group with its options, which may change from step to step (but for the method, which
+  // is not lbfgs).
   void step(std::span<const OptimizerOptions> options, std::span<const double> gradient,
             std::span<double> variables);
 

@@ -209,14 +209,16 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
     if (worker.out_of_memory) return RunState::out_of_memory;
   }
   // Threads split the elements, not the chunks: each element's sum is the same whoever computes it.
+  next = 0;
   if (chunks_ > 1 && accumulator_count_ > 0) {
     constexpr int64_t worth_a_thread = 1 << 14;
     const int64_t parts = std::min<int64_t>(threads_.count(), accumulator_count_ / worth_a_thread + 1);
-    const auto part = [&](int w) {
-      if (w >= parts) return;
-      const int64_t first = part_begin(accumulator_count_, parts, w),
-                    end = part_begin(accumulator_count_, parts, w + 1);
-      code_.double_precision ? reduce<double>(first, end) : reduce<float>(first, end);
+    const auto part = [&](int) {
+      for (int64_t p = next++; p < parts; p = next++) {
+        const int64_t first = part_begin(accumulator_count_, parts, p),
+                      end = part_begin(accumulator_count_, parts, p + 1);
+        code_.double_precision ? reduce<double>(first, end) : reduce<float>(first, end);
+      }
     };
     if (parts > 1) {
       threads_.run(part);

@@ -5,6 +5,11 @@
 #include <system_error>
 
 namespace nodec::runtime {
+namespace {
+
+constexpr uint32_t open = uint32_t{1} << 31;
+
+}  // namespace
 
 Threads::Threads(int count) {
   if (count <= 0) count = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -32,13 +37,13 @@ void Threads::start(Call call, const void* context) {
   }
   call_ = call;
   context_ = context;
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  state_.store(open, std::memory_order_release);
   job_.fetch_add(1, std::memory_order_release);
   job_.notify_all();
   call(context, 0);
-  for (int left = running_.load(std::memory_order_acquire); left > 0;
-       left = running_.load(std::memory_order_acquire)) {
-    running_.wait(left, std::memory_order_acquire);
+  for (uint32_t left = state_.fetch_and(~open, std::memory_order_acq_rel) & ~open; left > 0;
+       left = state_.load(std::memory_order_acquire)) {
+    state_.wait(left, std::memory_order_acquire);
   }
 }
 
@@ -48,8 +53,12 @@ void Threads::work(int worker) {
     job_.wait(seen, std::memory_order_acquire);
     seen = job_.load(std::memory_order_acquire);
     if (stop_.load()) return;
+    uint32_t state = state_.load(std::memory_order_acquire);
+    while ((state & open) && !state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) {
+    }
+    if (!(state & open)) continue;  // the job is done already
     call_(context_, worker);
-    if (running_.fetch_sub(1, std::memory_order_release) == 1) running_.notify_one();
+    if (state_.fetch_sub(1, std::memory_order_acq_rel) == 1) state_.notify_one();
   }
 }
 

@@ -20,8 +20,10 @@ class Threads {
 
   int count() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls job(w) once for each w in [0, count()), the caller as w = 0, and returns when all are done. The job
-  // must not throw. Calls of one team must not overlap. Allocates nothing.
+  // Calls job(0) on the caller's thread and job(w), w in [1, count()), on every other that arrives before the
+  // caller is done; returns when all that began have ended. A thread that the machine has no time for is not
+  // waited for, so the job must share out its work as threads ask for it, and the caller's share may be all
+  // of it. The job must not throw. Calls of one team must not overlap. Allocates nothing.
   template <class Job>
   void run(Job&& job) {
     using Body = std::remove_reference_t<Job>;
@@ -38,8 +40,8 @@ class Threads {
   std::vector<std::thread> workers_;
   Call call_ = nullptr;
   const void* context_ = nullptr;
-  std::atomic<uint32_t> job_{0};  // number of the job to be done; workers wait for it to change
-  std::atomic<int> running_{0};   // workers that have not finished it
+  std::atomic<uint32_t> job_{0};    // changes with every job; workers wait for that
+  std::atomic<uint32_t> state_{0};  // `open` while workers may begin, plus the number of those at work
   std::atomic<bool> stop_{false};
 };
 

@@ -1,5 +1,6 @@
 // `train { … }`: the optimizer and its options.
 #include <algorithm>
+#include <cmath>
 
 #include "compiler/semantics/elaborator.hpp"
 
@@ -10,22 +11,32 @@ namespace {
 struct OptimizerRow {
   const char* name;
   std::vector<std::string> options;
-  bool supported;
 };
 
 const std::vector<OptimizerRow>& optimizers() {
   static const std::vector<OptimizerRow> rows = {
-      {"sgd", {"lr", "momentum", "nesterov"}, true},
-      {"rmsprop", {"lr", "decay", "eps", "momentum"}, true},
-      {"adam", {"lr", "beta1", "beta2", "eps"}, true},
-      {"adamw", {}, false},
-      {"lbfgs", {}, false},
+      {"sgd", {"lr", "momentum", "nesterov"}},
+      {"rmsprop", {"lr", "alpha", "eps", "momentum"}},
+      {"adam", {"lr", "beta1", "beta2", "eps"}},
+      {"adamw", {"lr", "beta1", "beta2", "eps", "weight_decay"}},
+      {"lbfgs", {"lr", "history", "line_search", "gradient_tolerance", "loss_tolerance"}},
   };
   return rows;
 }
 
 const std::vector<std::string> train_options = {"optimizer", "batch",    "epochs", "steps",
                                                 "clip",      "patience", "freeze"};
+
+// What a constant option of an optimizer must be; null where any number will do.
+const char* range_of(const std::string& option, double value) {
+  if (option == "lr") return value >= 0 ? nullptr : "0 or more";
+  if (option == "nesterov") return value == 0 || value == 1 ? nullptr : "0 or 1";
+  if (option == "history" || option == "line_search")
+    return value >= 1 && value == std::floor(value) ? nullptr : "a whole number of at least 1";
+  if (option == "alpha" || option == "beta1" || option == "beta2" || option == "momentum")
+    return value >= 0 && value < 1 ? nullptr : "from 0 to below 1";
+  return value >= 0 ? nullptr : "0 or more";  // eps, weight_decay, tolerances
+}
 
 }  // namespace
 
@@ -117,7 +128,6 @@ TrainSpec Elaborator::train(const syntax::Train& train, Span span, Scope& scope)
       if (!written) fail(Id::not_an_optimizer, value.span);
       const Span at = call ? call->callee->span : value.span;
       if (!row) unknown("optimizer", written->text, at, names);
-      if (!row->supported) unsupported(std::string("the optimizer '") + row->name + "'", at);
       optimizer.name = row->name;
       for (const syntax::Argument& argument : call ? call->arguments : std::vector<syntax::Argument>{}) {
         if (!argument.name) fail(Id::option_unnamed, argument.value->span, optimizer.name);
@@ -128,11 +138,31 @@ TrainSpec Elaborator::train(const syntax::Train& train, Span span, Scope& scope)
         if (optimizer.options.contains(key)) {
           fail(Id::argument_twice, argument.name->span, key);
         }
-        optimizer.options[key] = number_of(*argument.value, key);
+        Ref number = number_of(*argument.value, key);
+        if (number->is(graph::Kind::constant)) {
+          const double value = number->as<graph::Constant>().values[0];
+          if (const char* range = range_of(key, value))
+            fail(Id::optimizer_option_range, argument.value->span, key, optimizer.name, range, value);
+        }
+        optimizer.options[key] = number;
       }
-      if (!optimizer.options.contains("lr")) fail(Id::missing_option, value.span, optimizer.name, "lr");
+      if (!optimizer.options.contains("lr") && optimizer.name != "lbfgs")
+        fail(Id::missing_option, value.span, optimizer.name, "lr");
       result.optimizers.push_back(std::move(optimizer));
     });
+  }
+  for (const OptimizerSpec& optimizer : result.optimizers) {
+    if (optimizer.name != "lbfgs") continue;
+    if (!optimizer.path.empty()) diagnostics_.report(Id::lbfgs_alone, optimizer.span);
+    for (const OptimizerSpec& other : result.optimizers) {
+      if (optimizer.path.empty() && &other != &optimizer)
+        diagnostics_.report(Id::lbfgs_alone, other.span).note(optimizer.span, "lbfgs stands here");
+    }
+    for (const char* option : {"batch", "clip"}) {
+      if (auto place = seen.find(std::string(option) + "."); place != seen.end())
+        diagnostics_.report(Id::lbfgs_excludes, place->second, option)
+            .note(optimizer.span, "lbfgs stands here");
+    }
   }
   if (seen.contains("epochs.") && seen.contains("steps.")) {
     diagnostics_.report(Id::epochs_and_steps, seen["steps."]).note(seen["epochs."], "'epochs' is given here");
