@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -244,12 +246,19 @@ TEST_CASE("a tape beyond the limit") {
   CHECK(scheduler.run(small.batch) == RunState::done);
 }
 
-TEST_CASE("threads run every part once") {
+TEST_CASE("threads share out every part, and none is at work when a job returns") {
   Threads threads(4);
-  for (int round = 0; round < 1000; ++round) {
-    std::atomic<int> sum{0};
-    threads.run([&](int w) { sum += 1 << (8 * w); });
-    REQUIRE(sum == 0x01010101);
+  for (int round = 0; round < 2000; ++round) {
+    constexpr int parts = 100;
+    std::atomic<int> next{0}, inside{0};
+    std::array<std::atomic<int>, parts> done{};
+    threads.run([&](int) {
+      ++inside;
+      for (int p = next++; p < parts; p = next++) ++done[static_cast<size_t>(p)];
+      --inside;
+    });
+    REQUIRE(inside == 0);
+    for (const std::atomic<int>& times : done) REQUIRE(times == 1);
   }
 }
 
