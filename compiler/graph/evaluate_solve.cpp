@@ -353,6 +353,23 @@ void march_back(Problem& p, const Grid& grid, const std::vector<Vector>& starts,
     reverse.t0 += end_bar;
 }
 
+// ---- recurrences: the states at each of the times, from the field at the one before
+
+std::vector<Vector> iterate(Problem& p) {
+  std::vector<Vector> states{p.initial};
+  for (size_t k = 1; k < p.times.size(); ++k) states.push_back(p.evaluate(p.times[k - 1], states.back()));
+  return states;
+}
+
+void iterate_back(const Problem& p, const std::vector<Vector>& states, Reverse& reverse) {
+  for (size_t k = p.times.size(); k-- > 1;) {
+    add_scaled(reverse.state, 1, reverse.observed[k]);
+    reverse.pull(p, p.times[k - 1], states[k - 1].data(), reverse.state.data());
+    reverse.state = reverse.pulled_state;
+    add_scaled(reverse.frontier, 1, reverse.pulled_frontier);
+  }
+}
+
 std::vector<Tensor> observed_parts(const Problem& p, const std::function<const Vector&(size_t)>& state) {
   std::vector<Tensor> parts;
   for (size_t i = 0; i < p.states; ++i) {
@@ -377,6 +394,10 @@ std::vector<Tensor> solve_value(const Node& solve, std::span<const Tensor* const
     return observed_parts(
         p, [&](size_t k) -> const Vector& { return trajectory.points[trajectory.observations[k]].z; });
   }
+  if (p.info.rule == StepRule::recurrence) {
+    const std::vector<Vector> states = iterate(p);
+    return observed_parts(p, [&](size_t k) -> const Vector& { return states[k]; });
+  }
   const auto [observed, starts] = march(p, Grid(p));
   return observed_parts(p, [&](size_t k) -> const Vector& { return observed[k]; });
 }
@@ -388,6 +409,8 @@ std::vector<Tensor> adjoint_value(const Node& adjoint, std::span<const Tensor* c
   Reverse reverse(p, adjoint, operands, sample, batch);
   if (p.info.rule == StepRule::adaptive) {
     adjoin(p, integrate(p, options.tolerance), reverse, options.tolerance);
+  } else if (p.info.rule == StepRule::recurrence) {
+    iterate_back(p, iterate(p), reverse);
   } else {
     const Grid grid(p);
     march_back(p, grid, march(p, grid).second, reverse);

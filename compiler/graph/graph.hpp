@@ -149,9 +149,11 @@ struct SolveState {
   bool in_norm = true;
   friend bool operator==(const SolveState&, const SolveState&) = default;
 };
-enum class StepRule : uint8_t { adaptive, fixed_step, equal_steps };
+// recurrence: discrete time. `field` gives the states at the next of ts, which count up from t0; no tableau,
+// no control but this: folds and scans.
+enum class StepRule : uint8_t { adaptive, fixed_step, equal_steps, recurrence };
 enum class AdjointKind : uint8_t { checkpoint, backsolve };
-// Scalars (atol: also real[elements of all states]) that steer a solve, operands in this order.
+// Scalars (atol: also real[elements of all states]; stops) that steer a solve, operands in this order.
 enum class Control : uint8_t {
   rtol,
   atol,
@@ -162,6 +164,7 @@ enum class Control : uint8_t {
   max_factor,
   adjoint_rtol,
   adjoint_atol,  // of backsolve
+  stops,         // adaptive: times where steps end, real[n] in the order of the solve; a scalar: none
   count
 };
 // A solve's operands: initial value of each state, t0, ts, the controls, the frontier of `field`.

@@ -18,9 +18,9 @@ constexpr std::string_view kind_names[] = {
     "iota",        "map",       "contract", "view",    "place",   "reshape", "gather",
     "scatter_add", "concat",    "reduce",   "solve",   "adjoint", "part",    "batch_sum"};
 constexpr std::string_view base_names[] = {"constant", "parameter", "sample"};
-constexpr std::string_view control_names[] = {"rtol",       "atol",         "step",
-                                              "max_steps",  "safety",       "min_factor",
-                                              "max_factor", "adjoint_rtol", "adjoint_atol"};
+constexpr std::string_view control_names[] = {"rtol",         "atol",       "step",       "max_steps",
+                                              "safety",       "min_factor", "max_factor", "adjoint_rtol",
+                                              "adjoint_atol", "stops"};
 
 std::string number(double x) {
   char text[32];
@@ -143,7 +143,7 @@ class Printer {
 
   std::string solve_text(const Node& node) const {
     const auto& info = node.as<SolveInfo>();
-    constexpr std::string_view rules[] = {"adaptive", "fixed_step", "equal_steps"};
+    constexpr std::string_view rules[] = {"adaptive", "fixed_step", "equal_steps", "recurrence"};
     constexpr std::string_view adjoints[] = {"checkpoint", "backsolve"};
     std::string states, controls;
     for (int i = 0; i < info.state_count(); ++i) {
@@ -153,14 +153,16 @@ class Printer {
     }
     for (int i = 0; i < static_cast<int>(Control::count); ++i) {
       Ref control = node.operands[info.control_operand(static_cast<Control>(i))];
+      if (info.tableau == nullptr || (static_cast<Control>(i) == Control::stops && control->type.scalar()))
+        continue;
       list_item(controls, control_names[i], " = ", name(control));
     }
     auto captured = std::span(node.operands).subspan(first_frontier_operand(&node));
-    return join(" ", info.field_name, " by ", info.tableau->name, " ", rules[static_cast<int>(info.rule)],
-                " adjoint ", adjoints[static_cast<int>(info.adjoint)], " (", states, ") from ",
-                name(node.operands[info.t0_operand()]), " at ", name(node.operands[info.ts_operand()]),
-                info.initial_observed ? " initial_observed (" : " (", controls, ") frontier (",
-                list(captured), ")");
+    return join(" ", info.field_name, " by ", info.tableau ? info.tableau->name + " " : "",
+                rules[static_cast<int>(info.rule)], " adjoint ", adjoints[static_cast<int>(info.adjoint)],
+                " (", states, ") from ", name(node.operands[info.t0_operand()]), " at ",
+                name(node.operands[info.ts_operand()]), info.initial_observed ? " initial_observed (" : " (",
+                controls, ") frontier (", list(captured), ")");
   }
 
   std::string adjoint_text(const Node& node) const {

@@ -108,7 +108,7 @@ struct Hash {
       add(std::string_view(state.place));
       add(static_cast<uint64_t>(state.quadrature) * 2 + static_cast<uint64_t>(state.in_norm));
     }
-    add(std::string_view(s.tableau->name));
+    if (s.tableau != nullptr) add(std::string_view(s.tableau->name));
     add(static_cast<uint64_t>(s.rule));
     add(static_cast<uint64_t>(s.adjoint));
     add(static_cast<uint64_t>(s.initial_observed));

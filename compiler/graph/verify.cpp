@@ -15,7 +15,7 @@
 //  each axis;
 //     concat's operands agree but along its axis; reduce's axes exist and ascend.
 //  7. solve: field (real time, states) -> a derivative of each state's type; real times and controls; a
-//  tableau; one
+//  tableau, unless it is a recurrence; one
 //     operand for each state and control and then the field's frontier; no solve inside the field.
 //  8. adjoint: of a solve; a cotangent of each part's type; its pullback (time, states, cotangents of the
 //  derivatives)
@@ -184,7 +184,8 @@ bool holds_solve(const Lambda* lambda) {
 
 std::string check_solve(const Node& node, const Graph& graph) {
   const auto& info = node.as<SolveInfo>();
-  if (info.tableau == nullptr || info.field == nullptr) return "no tableau or no field";
+  const bool steps = info.rule != StepRule::recurrence;
+  if ((info.tableau == nullptr) == steps || info.field == nullptr) return "no tableau or no field";
   if (static_cast<int>(node.operands.size()) < info.frontier_operand()) return "operands are missing";
   std::vector<Type> variables{real_scalar}, results;
   const Type& times = node.operands[info.ts_operand()]->type;
@@ -206,9 +207,8 @@ std::string check_solve(const Node& node, const Graph& graph) {
   for (int i = 0; i < static_cast<int>(Control::count); ++i) {
     auto control = static_cast<Control>(i);
     const Type& type = node.operands[info.control_operand(control)]->type;
-    bool tolerance = control == Control::atol || control == Control::adjoint_atol;
-    if (type.element != Element::real || type.rank() > (tolerance ? 1 : 0))
-      return "control is not a real scalar";
+    bool array = control == Control::atol || control == Control::adjoint_atol || control == Control::stops;
+    if (type.element != Element::real || type.rank() > (array ? 1 : 0)) return "control is not a real scalar";
   }
   if (holds_solve(info.field)) return "a solve inside a field";
   return check_frontier(node, graph);

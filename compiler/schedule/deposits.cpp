@@ -83,6 +83,10 @@ void Tensors::split_deposits() {
         w.what = Wish::What::scatter;
         leaves.push_back(w);
         worth = true;
+      } else if (node->is(NodeKind::place) && node->operands.size() > 1) {
+        w.what = Wish::What::place;
+        leaves.push_back(w);
+        worth = true;
       } else if (node->is(NodeKind::reshape) && affine(node) && packed_from(w.to, node->type.shape, 0)) {
         const Ref operand = node->operands[0];
         descend(operand, {w.to.buffer, w.to.offset, row_major(operand->type.shape)}, false);
@@ -139,6 +143,8 @@ void Tensors::write_deposit(const Wish& wish) {
       return deposit_outer(wish);
     case Wish::What::scatter:
       return deposit_scatter(wish);
+    case Wish::What::place:
+      return deposit_place(wish);
     case Wish::What::deposit:
       return deposit_elements(wish);
     default:
@@ -226,6 +232,20 @@ void Tensors::deposit_outer(const Wish& wish) {
         b_.outer(wish.to.buffer, first, a.buffer, a_at, b.buffer, plus(b_first, flat(b_columns, k)), 1, 1);
       });
     });
+  });
+}
+
+// At a run-time place in the destination: the other elements are not touched.
+void Tensors::deposit_place(const Wish& wish) {
+  const Ref node = wish.node, updates = node->operands[0];
+  check_offsets(node);
+  nest(updates->type.shape, cost(updates), [&](const Index& at) {
+    const auto [there, inside_result] = placed(node, at);
+    Value value = element(updates, at);
+    if (wish.negative) value = b_.neg(value);
+    Value ok = inside_result;
+    if (role_.clear_idle) ok = b_.logical_and(ok, b_.live());
+    add_element(wish.to, there, b_.splat(b_.select(ok, value, b_.real(0))), Element::real);
   });
 }
 

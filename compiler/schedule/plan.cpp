@@ -119,6 +119,7 @@ std::vector<Ref> Tensors::roots(const Wish& wish) const {
     case Wish::What::outer:
       return wish.node->operands;
     case Wish::What::scatter:
+    case Wish::What::place:
       return wish.node->operands;
     case Wish::What::part:
       return {wish.node->operands[0]};
@@ -174,6 +175,7 @@ void Tensors::plan_wish(const Wish& wish) {
     case Wish::What::part:
       return;
     case Wish::What::scatter:
+    case Wish::What::place:
       for (const Ref operand : wish.node->operands) read(operand, 1);
       return;
     case Wish::What::outer: {

@@ -242,8 +242,9 @@ void Solves::write_solve(Tensors& tensors, Ref node) {
   const std::vector<graph::Type> types = state_types(node);
   const std::vector<int64_t> offsets = state_offsets(types);
   task.node = node;
+  const bool recurrence = info.rule == graph::StepRule::recurrence;
   task.number = static_cast<int>(writer_.program().interface.solves.size());
-  describe(node);
+  if (!recurrence) describe(node);
   task.elements = offsets.back();
 
   const BufferId initial = b.frame("initial", task.elements);
@@ -264,6 +265,15 @@ void Solves::write_solve(Tensors& tensors, Ref node) {
       task.controls.push_back(b.type(value).kind == Kind::integer ? b.to_real(value) : value);
       continue;
     }
+    if (static_cast<Control>(c) == Control::stops) {
+      task.controls.push_back(b.real(0));
+      task.stop = [&tensors, control](Builder& builder, Value i) {
+        return builder.splat(tensors.element(control, {i}));
+      };
+      const Value count = tensors.own(control->type.shape[0]);
+      task.stops = b.splat(b.type(count).kind == Kind::index ? b.integer_of(count) : count);
+      continue;
+    }
     const BufferId rows = b.frame("atol", task.elements);
     tensors.store_into(control, {rows, 0, {1}});
     task.controls.push_back(b.real(0));
@@ -275,6 +285,7 @@ void Solves::write_solve(Tensors& tensors, Ref node) {
   const bool unwound = recorded_.count(node) != 0 && info.adjoint == graph::AdjointKind::checkpoint;
   task.recording = writer_.request().recording;
   if (task.recording == Recording::no && unwound) task.recording = Recording::record;
+  if (recurrence) task.recording = Recording::no;
   if (task.recording != Recording::no) task.tape_slot = writer_.program().interface.tapes++;
   solve.field = std::make_unique<Field>(*this, tensors, node);
   task.field = solve.field.get();

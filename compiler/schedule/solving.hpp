@@ -51,7 +51,10 @@ struct SolveTask {
   std::vector<Value> controls;
   // [D] where atol, or adjoint_atol, has an entry per element (its control then counts for nothing), or none.
   Rows atol_rows, adjoint_atol_rows;
-  Rows results;  // [times][D]: states observed; row i·D + d. Failed samples read NaN.
+  // The i-th time where a step must end, in the order of the solve, and how many there are; none: no such.
+  std::function<Value(Builder&, Value i)> stop;
+  Value stops = none;  // lanes integer
+  Rows results;        // [times][D]: states observed; row i·D + d. Failed samples read NaN.
   FieldCode* field = nullptr;
   Recording recording = Recording::no;
   int tape_slot = 0;     // when recording

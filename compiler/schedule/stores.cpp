@@ -158,24 +158,29 @@ void Tensors::store_reduce(Ref node, const Location& to) {
   });
 }
 
+std::pair<Index, Value> Tensors::placed(Ref place, const Index& at) {
+  const graph::View& view = place->as<graph::View>();
+  Index there;
+  Value ok = within(place->operands[0]->type.shape, at);
+  for (size_t axis = 0; axis < view.axes.size(); ++axis) {
+    const graph::AxisMap& map = view.axes[axis];
+    Value position = own(map.offset);
+    if (map.dynamic) position = plus(position, offsets_.at(place)[axis].first);
+    for (const auto& [from, coefficient] : map.terms)
+      position = plus(position, times(at[from], b_.index(coefficient)));
+    const Value in_range = inside(position, place->type.shape[axis]);
+    ok = ok == none ? in_range : b_.logical_and(ok, in_range);
+    there.push_back(clamp(position, place->type.shape[axis]));
+  }
+  return {there, ok == none ? b_.truth(true) : ok};
+}
+
 void Tensors::store_place(Ref node, const Location& to) {
-  const graph::View& view = node->as<graph::View>();
   const Ref updates = node->operands[0];
   const Element type = node->type.element;
   nest(node->type.shape, 1, [&](const Index& at) { store_element(to, at, literal(0, type)); });
   nest(updates->type.shape, cost(updates), [&](const Index& at) {
-    Index there;
-    Value ok = within(updates->type.shape, at);
-    for (size_t axis = 0; axis < view.axes.size(); ++axis) {
-      const graph::AxisMap& map = view.axes[axis];
-      Value position = own(map.offset);
-      if (map.dynamic) position = plus(position, offsets_.at(node)[axis].first);
-      for (const auto& [from, coefficient] : map.terms)
-        position = plus(position, times(at[from], b_.index(coefficient)));
-      const Value in_range = inside(position, node->type.shape[axis]);
-      ok = ok == none ? in_range : b_.logical_and(ok, in_range);
-      there.push_back(clamp(position, node->type.shape[axis]));
-    }
+    const auto [there, ok] = placed(node, at);
     add_element(to, there, b_.select(ok, element(updates, at), literal(0, type)), type);
   });
 }

@@ -94,7 +94,7 @@ class Tensors {
 
  private:
   struct Wish {
-    enum class What : uint8_t { store, output, deposit, outer, scatter, part } what;
+    enum class What : uint8_t { store, output, deposit, outer, scatter, place, part } what;
     graph::Ref node;
     Location to;
     bool negative = false;
@@ -142,11 +142,14 @@ class Tensors {
   void deposit_elements(const Wish& wish);
   void deposit_outer(const Wish& wish);
   void deposit_scatter(const Wish& wish);
+  void deposit_place(const Wish& wish);
 
   // ---- stores.cpp: loops
   void store_concat(graph::Ref node, const Location& to);
   void store_reduce(graph::Ref node, const Location& to);
   void store_place(graph::Ref node, const Location& to);
+  // Where a place puts the update at an index, clamped, and whether it does.
+  std::pair<Index, Value> placed(graph::Ref place, const Index& at);
   void store_scatter(graph::Ref node, const Location& to);
   void store_output(const Wish& wish);
   void store_element(const Location& to, const Index& at, Value value);

@@ -16,8 +16,7 @@ namespace {
 constexpr std::array derivatives = {"grad", "jacobian", "div", "jvp", "vjp"};
 constexpr std::array reducers = {"sum", "mean", "prod", "max", "min"};
 // Functions of the language that this version refuses.
-constexpr std::array later = {"linsolve",       "logabsdet", "observed", "conv",
-                              "conv_transpose", "avg_pool",  "max_pool"};
+constexpr std::array later = {"linsolve", "logabsdet", "conv", "conv_transpose", "avg_pool", "max_pool"};
 
 template <class List>
 bool contains(const List& list, std::string_view name) {
@@ -206,7 +205,9 @@ void Builtins::refuse_pair(Id id, const Tensor& a, size_t i, const Tensor& b, si
 bool Elaborator::is_derivative(const std::string& name) const { return contains(derivatives, name); }
 
 bool Elaborator::is_builtin(const std::string& name) const {
-  if (contains(derivatives, name) || contains(later, name) || name == "average" || name == "int") return true;
+  if (contains(derivatives, name) || contains(later, name) || name == "average" || name == "int" ||
+      name == "observed")
+    return true;
   if (Builtins::find(name)) return true;
   const graph::Op* op = graph::find_op(name);
   return op && op->callable;
@@ -215,7 +216,7 @@ bool Elaborator::is_builtin(const std::string& name) const {
 const std::vector<std::string>& Elaborator::builtin_names() const {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list(derivatives.begin(), derivatives.end());
-    list.insert(list.end(), {"average", "int"});
+    list.insert(list.end(), {"average", "int", "observed"});
     for (auto rows : {Builtins::reductions(), Builtins::arrangements(), Builtins::tables()}) {
       for (const auto& row : rows) list.emplace_back(row.name);
     }
@@ -233,6 +234,13 @@ Value Elaborator::call_builtin(const std::string& name, const syntax::Call& call
   if (contains(later, name)) unsupported("'" + name + "'", site.callee);
   if (contains(derivatives, name)) {
     return derivative(name, call, site.span, scope);
+  }
+  if (name == "observed") {
+    if (call.arguments.size() != 1)
+      fail(Id::argument_count, site.span, name, "1 argument", call.arguments.size());
+    if (call.arguments[0].name || call.arguments[0].comprehension)
+      fail(Id::observed_of, call.arguments[0].value->span);
+    return {observed(*call.arguments[0].value, scope)};
   }
   const bool loops = std::any_of(call.arguments.begin(), call.arguments.end(),
                                  [](const syntax::Argument& a) { return a.comprehension.has_value(); });

@@ -65,6 +65,7 @@ constexpr size_t largest_graph = 1'000'000;
 constexpr int64_t most_steps = 1'000'000;
 constexpr int deepest = 1400;
 constexpr int most_axes = 16;
+constexpr int64_t unrolled_steps = 16;  // of a fold that could be a loop
 
 class Elaborator {
  public:
@@ -190,7 +191,8 @@ class Elaborator {
   Affine extreme(const Affine& x, bool largest) const;
   bool fits(const Extent& slack, Span at, const std::string& what, const Extent& n);
   void check_guarded(const Tensor& k, const Extent& n, Span at);
-  bool never_negative(const Affine& index) const;
+  // Bounds of an index made of run-time ints whose ranges are known: least and largest value.
+  std::optional<std::pair<Extent, Extent>> bounds_of(const Affine& index) const;
 
   // ---- loops.cpp
   struct OpenLoops {
@@ -204,7 +206,26 @@ class Elaborator {
   Tensor reduction(const std::string& name, const Expr& body, const syntax::Iteration& iteration, Span span,
                    Scope& scope);
   Value fold(const syntax::Loop& loop, Span span, Scope& scope);
+  // What a fold runs over.
+  struct Ranges {
+    struct Variable {
+      const syntax::Name* name;
+      Extent lo, count;
+      std::optional<Tensor> array;
+    };
+    std::vector<Variable> variables;
+    Extent total = 1;
+  };
+  Ranges ranges(const syntax::Iteration& iteration, Scope& scope);
+  Value unrolled_fold(const syntax::Loop& loop, Value carry, const Ranges& over, Span span, Scope& scope);
   Tensor close_stack(const Tensor& body, const std::vector<int>& loops);
+
+  // ---- recurrences.cpp
+  Value recurrence(const syntax::Loop& loop, const Value& initial, const Ranges& over, Span span,
+                   Scope& scope);
+  ScopePtr step_scope(const Ranges& over, Ref time, const ScopePtr& outer);
+  std::vector<Tensor> carried(const Value& value, Span span);
+  Tensor from_carried(Ref ref, const std::vector<int>& loops, graph::Element element);
 
   // ---- markers.cpp: names that derivatives are taken by
   Tensor mark(const std::string& name, const Tensor& x);
@@ -293,6 +314,8 @@ class Elaborator {
   std::set<std::string> lengths_of_shared_data(const syntax::ModelDecl& decl) const;
   void model(const syntax::ModelDecl& decl, Span span, const ScopePtr& outer);
   Value data(const syntax::DataDecl& decl, Model& model, Scope& scope, Span span);
+  static std::set<std::string> asked_observed(const syntax::ModelDecl& decl);
+  Tensor observed(const Expr& expr, Scope& scope);
   Value sample(const syntax::SampleDecl& decl, Model& model, Scope& scope, Span span);
   Ref averaged(const Tensor& x);
   TrainSpec train(const syntax::Train& train, Span span, Scope& scope);
@@ -329,6 +352,9 @@ class Elaborator {
   std::set<std::string> shared_lengths_;                     // that only data shared by all samples give
   std::map<Ref, std::pair<Extent, Extent>> integer_bounds_;  // of data and samples; looked up, never iterated
 
+  std::set<std::string> asked_observed_;  // data that the model asks of which entries are present
+  std::map<Ref, Tensor> observed_;        // by such a datum's value; looked up, never iterated
+
   std::vector<ParameterDecl> parameters_;
   std::vector<DataDecl> const_data_;
   std::map<const syntax::TableauDecl*, const graph::Tableau*> tableaux_;
@@ -336,7 +362,7 @@ class Elaborator {
   std::map<const void*, int> active_;  // functions being applied
   std::vector<SolveUse> solves_;
   Model* model_ = nullptr;
-  bool in_metric_ = false, in_field_ = false;
+  bool in_metric_ = false, in_field_ = false, in_recurrence_ = false;
   int depth_ = 0;
   int64_t steps_ = 0;
 };

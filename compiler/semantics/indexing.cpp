@@ -220,6 +220,7 @@ Tensor Elaborator::view_axes(const Tensor& x, const std::vector<IndexedAxis>& ax
   View map;
   map.place = files_.place(span);
   std::vector<Ref> offsets;
+  bool sure = true;  // run-time indices cannot leave the array
   for (int loop : x.loops) map.axes.push_back({Extent(0), {{position(loop), 1}}, 0});
   int own = static_cast<int>(loops.size());
   for (size_t a = 0; a < axes.size(); ++a) {
@@ -233,26 +234,36 @@ Tensor Elaborator::view_axes(const Tensor& x, const std::vector<IndexedAxis>& ax
       Affine offset{place.offset, {}, axis.start.opaque};
       place.offset = Extent(0);
       Tensor k = from_affine(offset);
-      if (axis.vanishes && axis.start.loops.empty() && !never_negative(offset))
+      const auto bounds = bounds_of(axis.start);
+      const Extent reach = axis.vanishes ? Extent(1) : axis.length;
+      if (axis.vanishes && axis.start.loops.empty() && !(bounds && not_negative(bounds->first) == true))
         k = from_end(k, x.shape()[a], axis.span);
+      sure = sure && bounds && not_negative(bounds->first) == true &&
+             not_negative(x.shape()[a] - reach - bounds->second) == true;
       offsets.push_back(k.ref);
       place.dynamic = static_cast<int>(offsets.size());
     }
     map.axes.push_back(std::move(place));
   }
+  // No test then, nor where a shorter sample of a batch takes no step.
+  if (!offsets.empty() && (sure || !guards_.empty())) map.fill = true;
   std::vector<Extent> full = extents(loops);
   const std::vector<Extent> kept = kept_extents(axes);
   full.insert(full.end(), kept.begin(), kept.end());
   return tensor_of(g_.view(x.ref, map, full, offsets), loops);
 }
 
-// True where the range that the text gives a run-time int keeps the index from being negative.
-bool Elaborator::never_negative(const Affine& index) const {
-  if (index.opaque.size() != 1) return false;
-  const auto& [ref, coefficient] = index.opaque[0];
-  auto bounds = integer_bounds_.find(ref);
-  if (bounds == integer_bounds_.end() || coefficient < 0) return false;
-  return not_negative(bounds->second.first * Extent(coefficient) + index.offset) == true;
+std::optional<std::pair<Extent, Extent>> Elaborator::bounds_of(const Affine& index) const {
+  const Affine least = extreme(index, false), most = extreme(index, true);
+  std::pair<Extent, Extent> result{least.offset, most.offset};
+  for (const auto& [ref, coefficient] : index.opaque) {
+    auto known = integer_bounds_.find(ref);
+    if (known == integer_bounds_.end()) return std::nullopt;
+    const Extent low = known->second.first, high = known->second.second - Extent(1);
+    result.first = result.first + (coefficient > 0 ? low : high) * Extent(coefficient);
+    result.second = result.second + (coefficient > 0 ? high : low) * Extent(coefficient);
+  }
+  return result;
 }
 
 }  // namespace nodec::semantics

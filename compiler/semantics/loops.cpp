@@ -1,4 +1,4 @@
-// Comprehensions and reductions become axes of the graph; folds over constant ranges are unrolled.
+// Comprehensions and reductions become axes of the graph; short folds are unrolled.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -174,39 +174,60 @@ Tensor Elaborator::reduction(const std::string& name, const Expr& body, const sy
   return tensor_of(g_.reduce(stacked.ref, how, axes), stacked.loops);
 }
 
-Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
-  ScopePtr outer(ScopePtr(), &scope);
-  const char* word = loop.scan ? "a scan" : "a fold";
-  Value carry = evaluate(*loop.initial, scope);
-  // Every combination of the loop variables, in order; the last varies fastest.
-  struct Step {
-    const syntax::Name* name;
-    Extent lo;
-    int64_t count = 0;
-    std::optional<Tensor> array;
-  };
-  std::vector<Step> variables;
-  int64_t total = 1;
-  for (const auto& [name, over] : loop.iteration.variables) {
-    Step step;
-    step.name = &name;
-    Extent length;
+Elaborator::Ranges Elaborator::ranges(const syntax::Iteration& iteration, Scope& scope) {
+  Ranges result;
+  for (const auto& [name, over] : iteration.variables) {
+    Ranges::Variable variable{&name, Extent(0), Extent(0), std::nullopt};
     if (over.hi) {
       auto [lo, hi] = range(over, scope);
-      step.lo = lo;
-      length = hi - lo;
+      variable.lo = lo;
+      variable.count = hi - lo;
     } else {
-      step.array = tensor(*over.lo, scope);
-      if (step.array->rank() == 0) fail(Id::loop_over_scalar, over.lo->span, step.array->type().text());
-      length = step.array->shape()[0];
+      variable.array = tensor(*over.lo, scope);
+      if (variable.array->rank() == 0)
+        fail(Id::loop_over_scalar, over.lo->span, variable.array->type().text());
+      variable.count = variable.array->shape()[0];
     }
-    if (!length.is_constant()) unsupported(std::string(word) + " over the length " + length.text(), span);
-    step.count = length.value();
-    if (step.count > 0 && total > most_steps / step.count) {
+    result.total = result.total * variable.count;
+    result.variables.push_back(std::move(variable));
+  }
+  return result;
+}
+
+Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
+  const char* word = loop.scan ? "a scan" : "a fold";
+  if (loop.iteration.condition) unsupported(std::string("'if' in ") + word, loop.iteration.condition->span);
+  Value carry = evaluate(*loop.initial, scope);
+  const Ranges over = ranges(loop.iteration, scope);
+  if (over.total.is_constant()) {
+    // Steps that the text can tell apart are written out where there are few of them, where the field, which
+    // holds no loop of its own, wants it, and where the steps are of different kinds.
+    const bool few = over.total.value() <= unrolled_steps || in_field_ || in_recurrence_;
+    if (few) return unrolled_fold(loop, std::move(carry), over, span, scope);
+    const source::Diagnostics before = diagnostics_;
+    try {
+      return recurrence(loop, carry, over, span, scope);
+    } catch (const Abandon&) {
+      diagnostics_ = before;
+    }
+    return unrolled_fold(loop, std::move(carry), over, span, scope);
+  }
+  const std::string length = std::string(word) + " over the length " + over.total.text();
+  if (in_field_) unsupported(length + " in a field", span);
+  if (in_recurrence_) unsupported(length + " inside another", span);
+  return recurrence(loop, carry, over, span, scope);
+}
+
+Value Elaborator::unrolled_fold(const syntax::Loop& loop, Value carry, const Ranges& over, Span span,
+                                Scope& scope) {
+  ScopePtr outer(ScopePtr(), &scope);
+  // Every combination of the loop variables, in order; the last varies fastest.
+  int64_t total = 1;
+  for (const Ranges::Variable& variable : over.variables) {
+    const int64_t count = variable.count.value();
+    if (count > 0 && total > most_steps / count)
       fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "steps of elaboration");
-    }
-    total *= step.count;
-    variables.push_back(std::move(step));
+    total *= count;
   }
   std::vector<Value> history;
   for (int64_t i = 0; i < total; ++i) {
@@ -214,10 +235,10 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
     auto inner = std::make_shared<Scope>();
     inner->parent = outer;
     int64_t rest = i;
-    for (size_t v = variables.size(); v-- > 0;) {
-      const Step& step = variables[v];
-      const int64_t k = rest % step.count;
-      rest /= step.count;
+    for (size_t v = over.variables.size(); v-- > 0;) {
+      const Ranges::Variable& step = over.variables[v];
+      const int64_t k = rest % step.count.value();
+      rest /= step.count.value();
       if (step.name->text == "_") continue;
       Value value;
       if (step.array) {

@@ -253,7 +253,8 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
     for (const auto& [option, value] :
          {std::pair{Control::rtol, options_.rtol}, std::pair{Control::atol, options_.atol}}) {
       if (!value) continue;
-      if (!(*value > 0) || !std::isfinite(*value)) {
+      const bool zero = option == Control::atol && *value == 0;
+      if (!(*value > 0 || zero) || !std::isfinite(*value)) {
         fail(Id::must_be_positive, Span{}, option == Control::rtol ? "'--rtol'" : "'--atol'", *value);
       }
       set(option, g_.constant(*value));

@@ -4,6 +4,7 @@
 
 #include "compiler/graph/algebra.hpp"
 #include "compiler/semantics/elaborator.hpp"
+#include "compiler/semantics/walk.hpp"
 
 namespace nodec::semantics {
 
@@ -22,8 +23,17 @@ Value Elaborator::data(const syntax::DataDecl& decl, Model& model, Scope& scope,
     result.bounds = {dimension(*decl.type.lo, scope), dimension(*decl.type.hi, scope)};
   }
   (void)span;
+  result.missing = asked_observed_.contains(result.name) && result.type.element == Element::real;
   model.data.push_back(result);
   Ref node = g_.data(result.name, result.type, options_.shared_data.contains(result.name));
+  if (result.missing) {
+    // A missing entry is the one value that differs from itself; it reads 0.
+    const Ref present = graph::apply(g_, "equal", {node, node});
+    const Ref zero = g_.constant(0, result.type), one = g_.constant(1, result.type);
+    Tensor value = mark(result.name, tensor_of(graph::where(g_, present, node, zero)));
+    observed_[value.ref] = tensor_of(graph::where(g_, present, one, zero));
+    return {value};
+  }
   if (result.bounds) integer_bounds_[node] = *result.bounds;
   return {mark(result.name, tensor_of(node))};
 }
@@ -130,6 +140,32 @@ std::set<std::string> Elaborator::lengths_of_shared_data(const syntax::ModelDecl
   return shared;
 }
 
+// Names that `observed` is asked of: x in observed(x), observed(x[1:]).
+std::set<std::string> Elaborator::asked_observed(const syntax::ModelDecl& decl) {
+  std::set<std::string> names;
+  Walk walk;
+  walk.call = [&](const syntax::Call& call) {
+    auto* callee = std::get_if<syntax::NameRef>(&call.callee->node);
+    if (!callee || callee->text != "observed" || call.arguments.empty()) return;
+    const Expr* of = call.arguments[0].value.get();
+    while (auto* index = std::get_if<syntax::Index>(&of->node)) of = index->object.get();
+    if (auto* name = std::get_if<syntax::NameRef>(&of->node)) names.insert(name->text);
+  };
+  walk(decl.members);
+  return names;
+}
+
+// 1 where a datum is present and 0 where it is missing.
+Tensor Elaborator::observed(const Expr& expr, Scope& scope) {
+  if (auto* index = std::get_if<syntax::Index>(&expr.node))
+    return index_tensor(observed(*index->object, scope), index->object->span, index->items, expr.span, scope);
+  auto* name = std::get_if<syntax::NameRef>(&expr.node);
+  if (!name) fail(Id::observed_of, expr.span);
+  auto found = observed_.find(tensor(expr, scope).ref);
+  if (found == observed_.end()) fail(Id::observed_of, expr.span);
+  return found->second;
+}
+
 void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr& outer) {
   Model model;
   model.name = decl.name.text;
@@ -140,6 +176,7 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
   Restored<Model*> current(model_, &model);
   Restored<std::map<std::string, Span>> lengths(length_spans_);
   Restored<std::set<std::string>> shared(shared_lengths_, lengths_of_shared_data(decl));
+  Restored<std::set<std::string>> asked(asked_observed_, asked_observed(decl));
   const size_t frame = marker_frame();
   solves_.clear();
   std::map<std::string, Span> results;

@@ -30,6 +30,7 @@ struct DataDecl {
   std::optional<std::pair<Extent, Extent>> bounds;
   Span span;
   bool constant = false;  // a `const` without value: one for all samples
+  bool missing = false;   // entries may be missing (NaN): the model asks which are `observed`
 };
 
 // How a parameter starts.

@@ -60,6 +60,7 @@ void Elaborator::check_times(const syntax::Solve& solve, Ref t0, Ref times) {
 
 Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
   if (in_field_) fail(Id::solve_in_field, span);
+  if (in_recurrence_) unsupported("a solve inside a loop that is not unrolled", span);
   if (solve.at && solve.to) fail(Id::solve_times, span, "it has both 'to' and 'at'");
   if (!solve.at && !(solve.from && solve.to)) {
     fail(Id::solve_times, span, "it needs 'from t0 to t1', 'at times', or 'from t0 at times'");

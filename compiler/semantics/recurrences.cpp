@@ -1,0 +1,181 @@
+// Folds and scans that run as loops: a solve in discrete time, whose states are what the loop carries.
+#include <algorithm>
+
+#include "compiler/graph/algebra.hpp"
+#include "compiler/semantics/elaborator.hpp"
+
+namespace nodec::semantics {
+
+using graph::Control;
+using graph::Element;
+
+namespace {
+
+// The tensors of a value, tuples taken apart.
+void flatten(const Value& value, std::vector<const Value*>& leaves) {
+  if (auto* tuple = value.as<Value::TupleValue>()) {
+    for (const Value& part : tuple->parts) flatten(part, leaves);
+  } else {
+    leaves.push_back(&value);
+  }
+}
+
+// A value like `shape` of these tensors.
+Value rebuild(const Value& shape, const std::vector<Tensor>& leaves, size_t& next) {
+  auto* tuple = shape.as<Value::TupleValue>();
+  if (!tuple) return {leaves[next++]};
+  Value::TupleValue result;
+  for (const Value& part : tuple->parts) result.parts.push_back(rebuild(part, leaves, next));
+  return {result};
+}
+
+}  // namespace
+
+std::vector<Tensor> Elaborator::carried(const Value& value, Span span) {
+  std::vector<const Value*> leaves;
+  flatten(value, leaves);
+  std::vector<Tensor> result;
+  for (const Value* leaf : leaves) result.push_back(as_tensor(*leaf, span));
+  return result;
+}
+
+// What is carried is real: ints and conditions are turned into reals and back.
+Tensor Elaborator::from_carried(Ref ref, const std::vector<int>& loops, Element element) {
+  if (element == Element::integer) ref = graph::apply(g_, "to_integer", {ref});
+  if (element == Element::boolean) ref = graph::apply(g_, "not_equal", {ref, g_.constant(0, ref->type)});
+  return tensor_of(ref, loops);
+}
+
+// The loop variables of step number `time`, a real that counts from 0; the last varies fastest.
+ScopePtr Elaborator::step_scope(const Ranges& over, Ref time, const ScopePtr& outer) {
+  auto inner = std::make_shared<Scope>();
+  inner->parent = outer;
+  Ref number = graph::apply(g_, "to_integer", {time});
+  integer_bounds_[number] = {Extent(0), over.total};
+  Tensor left = tensor_of(number);
+  for (size_t v = over.variables.size(); v-- > 0;) {
+    const Ranges::Variable& variable = over.variables[v];
+    Tensor k = left;
+    if (v > 0) {
+      const Tensor count = integer(variable.count);
+      k = tensor_of(graph::apply(g_, "modulo", {left.ref, count.ref}));
+      left = tensor_of(graph::apply(g_, "floor_divide", {left.ref, count.ref}));
+      Extent before = 1;
+      for (size_t u = 0; u < v; ++u) before = before * over.variables[u].count;
+      integer_bounds_[k.ref] = {Extent(0), variable.count};
+      integer_bounds_[left.ref] = {Extent(0), before};
+    }
+    if (variable.name->text == "_") continue;
+    if (!variable.array) {
+      Tensor i = k.affine ? from_affine(*k.affine + Affine{variable.lo, {}, {}}) : k;
+      bind(*inner, variable.name->text, variable.name->span, {i});
+      continue;
+    }
+    std::vector<IndexedAxis> axes(static_cast<size_t>(variable.array->rank()));
+    const std::vector<Extent> shape = variable.array->shape();
+    axes[0].start = *k.affine;
+    axes[0].vanishes = true;
+    for (size_t a = 1; a < axes.size(); ++a) axes[a].length = shape[a];
+    const Tensor row = view_axes(*variable.array, axes, variable.array->loops, variable.name->span);
+    bind(*inner, variable.name->text, variable.name->span, {mark(variable.name->text, row)});
+  }
+  return inner;
+}
+
+Value Elaborator::recurrence(const syntax::Loop& loop, const Value& initial, const Ranges& over, Span span,
+                             Scope& scope) {
+  ScopePtr outer(ScopePtr(), &scope);
+  const Span result_span = loop.body.result->span;
+  std::vector<Tensor> carry = carried(initial, loop.initial->span), next;
+  std::vector<std::vector<Extent>> shapes;
+  for (const Tensor& x : carry) shapes.push_back(x.shape());
+  std::vector<Ref> variables, results;
+  Restored<bool> inside(in_recurrence_, true);
+  // A step may bring in loops around it, and reals where the initial value is an int: then once more with
+  // those.
+  for (bool settled = false; !settled;) {
+    std::vector<Type> types{Type{}};
+    for (size_t i = 0; i < carry.size(); ++i) {
+      std::vector<Extent> full = extents(carry[i].loops);
+      full.insert(full.end(), shapes[i].begin(), shapes[i].end());
+      types.push_back({full, Element::real});
+    }
+    variables = g_.variables(types);
+    const size_t frame = marker_frame();
+    ScopePtr inner = step_scope(over, variables[0], outer);
+    std::vector<Tensor> before;
+    for (size_t i = 0; i < carry.size(); ++i)
+      before.push_back(from_carried(variables[1 + i], carry[i].loops, carry[i].element()));
+    size_t used = 0;
+    bind_target(loop.carry, rebuild(initial, before, used), loop.initial->span, *inner);
+    const Value stepped = body(loop.body, inner);
+    next = carried(stepped, result_span);
+    bool same = next.size() == carry.size();
+    for (size_t i = 0; same && i < next.size(); ++i) same = next[i].shape() == shapes[i];
+    if (!same) {
+      diagnostics_.report(Id::loop_carry, result_span, describe(initial), describe(stepped))
+          .note(loop.initial->span, "it starts as " + describe(initial));
+      throw Abandon{};
+    }
+    settled = true;
+    results.clear();
+    for (size_t i = 0; i < next.size(); ++i) {
+      const std::vector<int> loops = union_of(carry[i].loops, next[i].loops);
+      const bool promoted = next[i].element() == Element::real && carry[i].element() == Element::integer;
+      settled = settled && loops == carry[i].loops && !promoted;
+      if (!settled) {
+        const Tensor wide = promoted ? real(carry[i]) : carry[i];
+        carry[i] = {fit(wide, loops), loops, std::nullopt};
+        continue;
+      }
+      results.push_back(graph::convert(g_, fit(next[i], loops), Element::real));
+    }
+    std::vector<Ref*> roots;
+    for (Ref& result : results) roots.push_back(&result);
+    resolve(frame, roots);
+    markers_.resize(frame);
+  }
+
+  graph::SolveInfo info{};
+  info.field = g_.close(variables, results);
+  info.rule = graph::StepRule::recurrence;
+  info.initial_observed = true;
+  info.field_name = loop.scan ? "scan" : "fold";
+  info.place = files_.place(span);
+  std::vector<Ref> starts;
+  for (size_t i = 0; i < carry.size(); ++i) {
+    const bool named = loop.carry.names.size() == carry.size();
+    graph::SolveState state;
+    state.name = named ? loop.carry.names[i].text : "carry";
+    state.place = files_.place(loop.carry.span);
+    info.states.push_back(state);
+    starts.push_back(graph::convert(g_, carry[i].ref, Element::real));
+  }
+  const std::vector<Ref> controls(static_cast<size_t>(Control::count), g_.constant(0));
+  const Ref times = graph::to_real(g_, g_.iota(over.total + Extent(1)));
+  const Ref node = g_.solve(info, starts, g_.constant(0), times, controls);
+
+  std::vector<Tensor> values;
+  for (size_t i = 0; i < carry.size(); ++i) {
+    const Ref states = g_.part(node, static_cast<int>(i));
+    Ref value = nullptr;
+    if (loop.scan) {
+      // The loops around it come before the axis of the steps.
+      value = graph::slice(g_, states, 0, Extent(1), over.total);
+      std::vector<int> order;
+      const int lead = static_cast<int>(carry[i].loops.size());
+      for (int axis = 1; axis <= lead; ++axis) order.push_back(axis);
+      order.push_back(0);
+      for (int axis = lead + 1; axis < value->type.rank(); ++axis) order.push_back(axis);
+      value = graph::transpose(g_, value, order);
+    } else {
+      value = graph::at(g_, states, 0, over.total);
+    }
+    values.push_back(from_carried(value, carry[i].loops, carry[i].element()));
+    check_size(values.back().type(), span);
+  }
+  size_t used = 0;
+  return rebuild(initial, values, used);
+}
+
+}  // namespace nodec::semantics
