@@ -266,6 +266,49 @@ class Network {
   std::unordered_map<Ref, Terms> terms_;
 };
 
+// Whether the derivative passes through a solve, which carries one direction at a time.
+bool through_solve(Ref e, Ref x) {
+  const std::vector<Ref> nodes = active_nodes({e}, {x});
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](Ref node) { return node->is(Kind::solve) || node->is(Kind::adjoint); });
+}
+
+constexpr int64_t most_directions = 64;
+
+Ref unit(Graph& g, const Type& type, int64_t element) {
+  std::vector<double> values(static_cast<size_t>(type.size().value()), 0.0);
+  values[static_cast<size_t>(element)] = 1;
+  return g.constant(values, type);
+}
+
+bool few(const Type& type) { return type.size().is_constant() && type.size().value() <= most_directions; }
+
+// A solve for each direction: rows by reverse mode, columns by forward mode, whichever are fewer.
+Ref jacobian_by_directions(Graph& g, Ref e, Ref x, Refusal& refusal) {
+  std::vector<Extent> shape = e->type.shape;
+  shape.insert(shape.end(), x->type.shape.begin(), x->type.shape.end());
+  const bool rows = few(e->type) && (!few(x->type) || e->type.size().value() <= x->type.size().value());
+  if (!rows && !few(x->type)) {
+    refusal = {"the jacobian of more than 64 directions through a solve", e};
+    return nullptr;
+  }
+  std::vector<Ref> parts;
+  const int64_t count = (rows ? e : x)->type.size().value();
+  for (int64_t i = 0; i < count && !refusal; ++i) {
+    parts.push_back(rows ? vjp(g, {e}, {unit(g, e->type, i)}, {x}, &refusal, Over::sample)[0]
+                         : jvp(g, {e}, {x}, {unit(g, x->type, i)}, &refusal)[0]);
+  }
+  if (refusal || parts.empty()) return nullptr;
+  Ref stacked = stack(g, parts);
+  if (!rows) {
+    std::vector<int> order;
+    for (int axis = 1; axis < stacked->type.rank(); ++axis) order.push_back(axis);
+    order.push_back(0);
+    stacked = transpose(g, stacked, order);
+  }
+  return g.reshape(stacked, shape);
+}
+
 bool smaller(const Extent& a, const Extent& b) {
   return a.is_constant() && (!b.is_constant() || a.value() < b.value());
 }
@@ -276,7 +319,9 @@ Ref jacobian(Graph& g, Ref e, Ref x, Refusal* refusal) {
   std::vector<Extent> shape = e->type.shape;
   shape.insert(shape.end(), x->type.shape.begin(), x->type.shape.end());
   Ref result = nullptr;
-  if (smaller(e->type.size(), x->type.size())) {
+  if (through_solve(e, x)) {
+    result = jacobian_by_directions(g, e, x, *refusal);
+  } else if (smaller(e->type.size(), x->type.size())) {
     Directions rows(g, e->type.shape);
     result = sweep_back(rows, {e}, {identity(g, e->type.shape)}, {x}, *refusal, Over::sample)[0];
   } else {
@@ -288,6 +333,12 @@ Ref jacobian(Graph& g, Ref e, Ref x, Refusal* refusal) {
 }
 
 Ref divergence(Graph& g, Ref e, Ref x, Refusal* refusal) {
+  if (through_solve(e, x)) {
+    const Ref whole = jacobian_by_directions(g, e, x, *refusal);
+    if (!whole) return g.constant(0.0);
+    const Extent n = x->type.size();
+    return g.contract({"ii"}, "", {g.reshape(whole, {n, n})});
+  }
   Network network(g, x, *refusal);
   const Terms terms = network.derive(e);
   return terms.empty() ? g.constant(0.0) : network.trace(terms);

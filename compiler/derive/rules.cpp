@@ -312,20 +312,8 @@ void pull_batch_sum(Pull& p) { p.give(p.node.operands[0], p.cotangent(), 0); }
 Ref push_batch_sum(Push& p) { return p.d.g.batch_sum(p.tangents[0]); }
 
 void pull_part(Pull& p) { p.give(p.node.operands[0], p.cotangent(), p.node.as<Part>().index); }
-// Only solves and adjoints make tuples, and they refuse.
-Ref push_part(Push&) { return nullptr; }
-
-Ref push_solve(Push& p) {
-  refuse(p.refusal, "derivative of an expression that contains a solve, forward mode", p.node);
-  return nullptr;
-}
-
-void pull_adjoint(Pull& p) {
-  refuse(p.refusal, "second derivative through a solve: the derivative of its adjoint", p.node);
-}
-Ref push_adjoint(Push& p) {
-  refuse(p.refusal, "second derivative through a solve: the derivative of its adjoint", p.node);
-  return nullptr;
+Ref push_part(Push& p) {
+  return p.part_tangent ? p.part_tangent(p.node.operands[0], p.node.as<Part>().index) : nullptr;
 }
 
 // Deeper products are left to the product rule, so that a long one is not walked again from each of its

@@ -34,6 +34,9 @@ struct Push {
   std::function<bool(Ref)> independent;
   std::function<Ref(Ref)> tangent_of;  // of any node below
   Refusal& refusal;
+  // A tuple's tangents, null for zero, are given part by part instead of by the rule's result.
+  std::vector<Ref>* parts = nullptr;
+  std::function<Ref(Ref tuple, int part)> part_tangent = {};
 };
 
 // A product of one factor with itself, as `^` with an integer constant is written: its derivative is
@@ -55,7 +58,17 @@ struct Rule {
 // Null for leaves.
 const Rule* find_rule(graph::Kind kind);
 
-// The row of solve (solve.cpp).
+// The rows of solve and adjoint (solve.cpp, second_order.cpp). One direction at a time.
 void pull_solve(Pull& p);
+Ref push_solve(Push& p);
+void pull_adjoint(Pull& p);
+Ref push_adjoint(Push& p);
+
+// The adjoint of a solve, with cotangents of its parts (null for zero), that gives those of the frontier
+// operands with these indices too.
+Ref make_adjoint(Graph& g, Ref solve, const std::vector<int>& frontier, const std::vector<Ref>& cotangents,
+                 Refusal& refusal);
+// A solve of twice the states: tangents follow, on the steps of the primal alone. tangents: of each operand.
+Ref extend_by_tangents(Graph& g, const Node& solve, const std::vector<Ref>& tangents, Refusal& refusal);
 
 }  // namespace nodec::derive

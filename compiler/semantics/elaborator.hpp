@@ -307,6 +307,7 @@ class Elaborator {
   std::vector<double> numbers(const Expr& expr, Scope& scope);
   std::vector<std::vector<double>> rows(const Expr& expr, Scope& scope);
   Tensor positive(const Expr& expr, Scope& scope, const std::string& what, bool zero_allowed);
+  bool takes_gradient(Ref value) const;
   bool reads(const std::vector<Ref>& roots, Ref variable) const;
 
   // ---- model.cpp, train.cpp

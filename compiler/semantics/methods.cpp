@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "compiler/graph/algebra.hpp"
+#include "compiler/graph/op.hpp"
 #include "compiler/graph/tableau.hpp"
 #include "compiler/semantics/elaborator.hpp"
 #include "compiler/syntax/parser.hpp"
@@ -134,6 +135,21 @@ const graph::Tableau* Elaborator::tableau(const std::string& name, Span span, Sc
   unknown("method", name, span, names);
 }
 
+// Whether a parameter's gradient would flow into the value.
+bool Elaborator::takes_gradient(Ref value) const {
+  std::vector<Ref> pending{value};
+  std::unordered_set<Ref> seen;
+  while (!pending.empty()) {
+    const Ref node = pending.back();
+    pending.pop_back();
+    if (!seen.insert(node).second) continue;
+    if (node->is(Kind::parameter)) return true;
+    const bool stopped = node->is(Kind::map) && node->as<graph::Map>().op->name == "stop_gradient";
+    if (!stopped) pending.insert(pending.end(), node->operands.begin(), node->operands.end());
+  }
+  return false;
+}
+
 Tensor Elaborator::positive(const Expr& expr, Scope& scope, const std::string& what, bool zero_allowed) {
   Tensor x = real(arithmetic_operand(tensor(expr, scope), expr.span, what));
   if (!x.loops.empty()) unsupported("'" + what + "' that varies with a loop", expr.span);
@@ -187,7 +203,6 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
       unknown("option of '" + name + "':", option, argument.name->span,
               adapts ? adaptive_options : fixed_options);
     }
-    if (option == "stops") unsupported("'stops'", argument.name->span);
     auto [place, added] = given.emplace(option, &argument);
     if (!added && !(overridden && i >= from_model)) {
       diagnostics_.report(Id::argument_twice, argument.name->span, option)
@@ -223,6 +238,20 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
                      : use.rule == StepRule::equal_steps ? "steps"
                                                          : "first_step";
   set(Control::step, scalar_option(step, 0, false));
+  if (auto found = given.find("dt"); found != given.end()) {
+    const Expr& expr = *found->second->value;
+    if (takes_gradient(use.controls[static_cast<size_t>(Control::step)]))
+      fail(Id::step_has_gradient, expr.span, "dt");
+  }
+  set(Control::stops, g_.constant(0));
+  if (auto found = given.find("stops"); found != given.end()) {
+    const Expr& expr = *found->second->value;
+    const Tensor x = real(arithmetic_operand(tensor(expr, scope), expr.span, "'stops'"));
+    if (x.rank() != 1) fail(Id::time_rank, expr.span, "'stops'", "an array of one axis", x.type().text());
+    if (!x.loops.empty()) unsupported("'stops' that vary with a loop", expr.span);
+    if (use.rule != StepRule::adaptive) fail(Id::option_of_adaptive, found->second->name->span, "stops", name);
+    set(Control::stops, x.ref);
+  }
   if (use.rule == StepRule::equal_steps) {
     Ref n = use.controls[static_cast<size_t>(Control::step)];
     const double count = n->is(Kind::constant) ? n->as<graph::Constant>().values[0] : 1;

@@ -80,6 +80,9 @@ std::vector<std::string> Elaborator::visible_names(Scope& scope) {
 
 void Elaborator::unknown(const std::string& what, const std::string& name, Span span,
                          const std::vector<std::string>& candidates) {
+  // Layers of the standard library that rest on what is not supported yet.
+  static const std::set<std::string> later = {"conv1d", "conv2d", "group_norm"};
+  if ((what == "name" || what == "function") && later.contains(name)) unsupported("'" + name + "'", span);
   const std::string near = diagnostics_.full() ? "" : source::nearest(name, candidates);
   auto& diagnostic = diagnostics_.report(Id::unknown_name, span, what, name);
   if (!near.empty()) diagnostic.note(span, "did you mean '" + near + "'?");
