@@ -54,6 +54,7 @@ struct DataFile {
   std::string path;
   std::variant<Arrays, Table> contents;
 };
+// By extension, or "NAME=FILE,NAME=FILE": each array from a .npy or IDX file of its own.
 Result<DataFile> read_data(const std::string& path);
 
 struct BindOptions {

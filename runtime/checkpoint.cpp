@@ -64,19 +64,16 @@ std::string difference(const std::vector<Trait>& there, const std::vector<Trait>
         std::find_if(traits.begin(), traits.end(), [&](const Trait& t) { return t.name == name; });
     return found == traits.end() ? nullptr : &*found;
   };
-  const auto item = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+  const auto item = [&](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
   for (const Trait& now : here) {
     const Trait* then = find(there, now.name);
-    if (!then) {
-      item(now.name + " was not part of it");
-    } else if (then->value != now.value) {
-      item(now.digest || then->digest
-               ? now.name + " differs"
-               : now.name + " is " + then->value + " there and " + now.value + " here");
-    }
+    if (then && then->value == now.value) continue;
+    item(!then                        ? now.name + " (none there)"
+         : now.digest || then->digest ? now.name
+                                      : now.name + " (" + then->value + " there, " + now.value + " here)");
   }
   for (const Trait& then : there)
-    if (!find(here, then.name)) item(then.name + " is not part of this one");
+    if (!find(here, then.name)) item(then.name + " (none here)");
   return text;
 }
 

@@ -26,8 +26,8 @@ struct Checkpoint {
 Result<Done> write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 Result<Checkpoint> read_checkpoint(const std::string& path);
 
-// What differs, in a sentence for other_run: "the seed is 1 there and 0 here; the training data differ"; ""
-// when nothing does.
+// What differs, as a list for other_run: "the seed (1 there, 0 here), the training data"; "" when nothing
+// does.
 std::string difference(const std::vector<Trait>& there, const std::vector<Trait>& here);
 
 // A digest of bytes and numbers, the same on every machine of this byte order.

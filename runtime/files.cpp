@@ -57,6 +57,8 @@ void flush_folder(const std::string& path) {
 
 }  // namespace
 
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
 Result<std::vector<std::byte>> read_bytes(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.number() < 0) return error(Problem::cannot_open, path, reason());

@@ -10,6 +10,8 @@
 
 namespace nodec::runtime {
 
+bool exists(const std::string& path);
+
 // The bytes of a regular file (or of a pipe, to its end).
 Result<std::vector<std::byte>> read_bytes(const std::string& path);
 

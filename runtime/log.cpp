@@ -41,7 +41,7 @@ std::string kept_rows(std::string_view text, int64_t keep) {
 Result<Log> Log::open(const std::string& path, const std::vector<std::string>& columns,
                       std::optional<int64_t> keep) {
   std::string start = header(columns) + "\n";
-  if (keep && ::access(path.c_str(), F_OK) == 0) {
+  if (keep && exists(path)) {
     const Result<std::vector<std::byte>> bytes = read_bytes(path);
     if (!bytes) return bytes.errors();
     const std::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());

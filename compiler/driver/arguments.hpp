@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -35,12 +36,25 @@ struct Arguments {
   std::vector<std::string> sets;
   double from = 0, to = 1;
   int64_t points = 100;
+  // plot
+  int64_t sample = 0;
   // gradcheck
   double tolerance = 1e-6;
   int64_t elements = 64;
   // train
-  std::optional<int64_t> steps, epochs, batch;
+  std::optional<int64_t> steps, epochs, batch, validation_interval;
+  std::string validation, log;
+  double checkpoint_seconds = 60;
+  bool resume = false;
 };
+
+// Says what is wrong with an option's value, "" when nothing is.
+using OptionCheck = std::function<std::string(const std::string&)>;
+enum class Sign { any, not_negative, positive };
+OptionCheck whole_number(int64_t low, int64_t high);
+OptionCheck any_seed();
+OptionCheck finite_number(Sign sign);
+OptionCheck not_empty();
 
 // A verb: its name, one line of help, an example, the options it takes beyond the common ones, and what it
 // does.
@@ -62,6 +76,7 @@ int evaluate(const Arguments& arguments);
 int grad(const Arguments& arguments);
 int gradcheck(const Arguments& arguments);
 int train(const Arguments& arguments);
+int plot(const Arguments& arguments);
 int initialize(const Arguments& arguments);
 
 // ---- shared by the verbs
@@ -73,9 +88,16 @@ std::optional<Model> load_model(const Arguments& arguments);
 // Weights of --weights, or the initial ones.
 std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model);
 std::optional<Dataset> load_data(const Arguments& arguments, const Model& model);
+// The same of a command that names several models by commas, `--model A,B`; `file` holds the data of all.
+std::optional<std::vector<Model>> load_models(const Arguments& arguments);
+std::optional<Arrays> load_weights(const Arguments& arguments, const std::vector<Model>& models);
+std::optional<std::vector<Dataset>> load_data(const Arguments& arguments, const std::vector<Model>& models,
+                                              const std::string& file);
 // Writes --out if given; false after printing an error.
 bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis = false,
                const std::set<std::string>& rows = {});
+// The same to another file.
+bool write_file(const std::string& file, const Arguments& arguments, const Arrays& arrays);
 
 void print(const std::vector<Diagnostic>& diagnostics, const Arguments& arguments);
 void usage_error(const std::string& text);

@@ -1,6 +1,7 @@
 // Command-line arguments -> programs, models, weights and data, with errors printed as they occur.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -78,9 +79,30 @@ std::optional<Model> load_model(const Arguments& arguments) {
   return *model;
 }
 
-std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model) {
+std::optional<std::vector<Model>> load_models(const Arguments& arguments) {
+  const std::optional<Program> program = load(arguments);
+  if (!program) return {};
+  std::vector<Model> models;
+  for (size_t begin = 0; begin <= arguments.model.size();) {
+    const size_t end = std::min(arguments.model.find(',', begin), arguments.model.size());
+    Result<Model> model = program->model(arguments.model.substr(begin, end - begin));
+    print(model.diagnostics(), arguments);
+    if (!model) return {};
+    for (const Model& other : models)
+      if (other.name() == model->name()) {
+        usage_error("--model names " + other.name() + " twice");
+        return {};
+      }
+    models.push_back(*model);
+    begin = end + 1;
+  }
+  if (arguments.time_passes) print_stages(program->stages());
+  return models;
+}
+
+std::optional<Arrays> load_weights(const Arguments& arguments, const std::vector<Model>& models) {
   if (arguments.weights.empty()) {
-    Result<Arrays> initial = model.initial_weights();
+    Result<Arrays> initial = initial_weights(models);
     print(initial.diagnostics(), arguments);
     if (!initial) return {};
     return *initial;
@@ -88,17 +110,56 @@ std::optional<Arrays> load_weights(const Arguments& arguments, const Model& mode
   Result<Arrays> arrays = read_arrays(arguments.weights);
   print(arrays.diagnostics(), arguments);
   if (!arrays) return {};
-  Result<Arrays> weights = model.check_weights(*arrays);
+  Result<Arrays> weights = check_weights(models, *arrays);
   print(weights.diagnostics(), arguments);
   if (!weights) return {};
   return *weights;
 }
 
+std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model) {
+  return load_weights(arguments, std::vector<Model>{model});
+}
+
+std::optional<std::vector<Dataset>> load_data(const Arguments& arguments, const std::vector<Model>& models,
+                                              const std::string& file) {
+  std::vector<Dataset> all;
+  // What one model does not use another may: a warning is one that every model gives.
+  std::vector<Diagnostic> warnings;
+  for (size_t m = 0; m < models.size(); ++m) {
+    const std::string& own = models[m].data().empty() ? std::string() : file;
+    Result<Dataset> data =
+        models[m].read(models.size() > 1 ? own : file, arguments.columns, arguments.samples);
+    if (!data) {
+      print(data.diagnostics(), arguments);
+      return {};
+    }
+    const std::vector<Diagnostic>& found = data.diagnostics();
+    if (m == 0) {
+      warnings = found;
+    } else {
+      std::erase_if(warnings, [&](const Diagnostic& d) {
+        return std::none_of(found.begin(), found.end(),
+                            [&](const Diagnostic& f) { return f.text == d.text; });
+      });
+    }
+    all.push_back(*data);
+  }
+  print(warnings, arguments);
+  return all;
+}
+
 std::optional<Dataset> load_data(const Arguments& arguments, const Model& model) {
-  Result<Dataset> data = model.read(arguments.data, arguments.columns, arguments.samples);
-  print(data.diagnostics(), arguments);
+  const std::optional<std::vector<Dataset>> data =
+      load_data(arguments, std::vector<Model>{model}, arguments.data);
   if (!data) return {};
-  return *data;
+  return data->front();
+}
+
+bool write_file(const std::string& file, const Arguments& arguments, const Arrays& arrays) {
+  const std::optional<Diagnostic> problem =
+      write_arrays(file, arrays, false, {}, arguments.precision == "f32" ? Precision::f32 : Precision::f64);
+  if (problem) print({*problem}, arguments);
+  return !problem;
 }
 
 bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis,

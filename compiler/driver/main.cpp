@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <new>
 #include <string>
 #include <vector>
@@ -18,22 +19,34 @@ bool is_verb(const std::string& word) {
 
 void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
   app.add_option("FILE", a.file, "the .node file")->required();
-  app.add_option("--model", a.model, "which model (default: the only or the first one)")->type_name("NAME");
-  app.add_option("--seed", a.seed, "seed of initial values, noise and shuffling (default 0)")->type_name("N");
+  app.add_option("--model", a.model, "which model (default: the only or the first one)")
+      ->type_name("NAME")
+      ->check(not_empty());
+  app.add_option("--seed", a.seed, "seed of initial values, noise and shuffling (default 0)")
+      ->type_name("N")
+      ->check(any_seed());
   app.add_option("--precision", a.precision, std::string("f32 or f64 (default ") + default_precision + ")")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->default_str(default_precision);
-  app.add_option("--method", a.method, "replace the method of every solve")->type_name("NAME");
-  app.add_option("--rtol", a.rtol, "replace the relative tolerance of every adaptive solve")->type_name("X");
-  app.add_option("--atol", a.atol, "replace the absolute tolerance of every adaptive solve")->type_name("X");
-  app.add_option("--adjoint", a.adjoint, "replace how gradients of every solve are found")->type_name("KIND");
+  app.add_option("--method", a.method, "replace the method of every solve")
+      ->type_name("NAME")
+      ->check(not_empty());
+  app.add_option("--rtol", a.rtol, "replace the relative tolerance of every adaptive solve")
+      ->type_name("X")
+      ->check(finite_number(Sign::positive));
+  app.add_option("--atol", a.atol, "replace the absolute tolerance of every adaptive solve")
+      ->type_name("X")
+      ->check(finite_number(Sign::not_negative));
+  app.add_option("--adjoint", a.adjoint, "replace how gradients of every solve are found")
+      ->type_name("KIND")
+      ->check(not_empty());
   app.add_option("--samples", a.samples, "how many samples to draw when the model has no data (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 31));
-  app.add_option("--target", a.target, "cpu (the host)")->type_name("NAME");
+      ->check(whole_number(1, int64_t{1} << 31));
+  app.add_option("--target", a.target, "cpu (the host)")->type_name("NAME")->check(not_empty());
   app.add_option("--threads", a.threads, "threads (default: one for each core); results do not depend on it")
       ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+      ->check(whole_number(0, 4096));
   app.add_option("-D", a.definitions, "set a dim or a const: -D H=128")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
@@ -64,7 +77,7 @@ int run(std::vector<std::string> words) {
     verb.options(*sub, arguments);
     sub->callback([&arguments, &status, &verb] {
       if (arguments.precision.empty()) arguments.precision = verb.default_precision;
-      status = verb.run(arguments);
+      status = options_of(arguments) ? verb.run(arguments) : static_cast<int>(Outcome::wrong_usage);
     });
   }
   if (words.size() >= 2 && !is_verb(words[0]) && words[0][0] != '-' && words[1][0] != '-') {
@@ -76,6 +89,11 @@ int run(std::vector<std::string> words) {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  // What a full disk has swallowed was not done.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) || !std::cout.flush()) {
+    usage_error("cannot write the standard output");
+    return static_cast<int>(Outcome::wrong_input);
   }
   return status;
 }

@@ -11,70 +11,161 @@ namespace nodec::driver {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
-void interrupt(int) { interrupted = 1; }
+void interrupt(int signal) { interrupted = signal; }
 
-}  // namespace
-
-int train(const Arguments& arguments) {
-  const std::optional<Model> model = load_model(arguments);
-  if (!model) return 1;
-  const std::optional<Arrays> weights = load_weights(arguments, *model);
-  if (!weights) return 1;
-  const std::optional<Dataset> data = load_data(arguments, *model);
-  if (!data) return 1;
-  if (arguments.steps && arguments.epochs) {
-    usage_error("--steps and --epochs exclude each other");
-    return 2;
-  }
-  TrainOptions options;
-  options.steps = arguments.steps;
-  options.epochs = arguments.epochs;
-  options.batch = arguments.batch;
-  std::optional<runtime::Progress> progress;
-  double seconds = 0;
-  options.progress = [&](const TrainProgress& p) {
-    if (!progress)
-      progress.emplace(
-          runtime::Progress::standard_error(arguments.quiet), p.steps,
-          [](std::string_view text) {
-            std::fwrite(text.data(), 1, text.size(), stderr);
-            std::fflush(stderr);
-          },
-          [&] { return seconds; });
-    seconds = p.seconds;
-    if (!progress->wants(p.step)) return;
-    std::vector<std::pair<std::string, double>> values = {{"loss", p.loss}};
-    values.insert(values.end(), p.metrics.begin(), p.metrics.end());
-    progress->update(p.step, std::move(values));
-  };
-  // The first Ctrl-C ends training after the step in hand, with the weights written; a second one ends the
-  // process.
+// The first Ctrl-C (or SIGTERM) ends training after the step in hand, with everything saved; a second one
+// ends the process.
+void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = interrupt;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+// "w.safetensors" -> "w.checkpoint", "w.last.safetensors".
+struct Beside {
+  std::string checkpoint, last;
+  explicit Beside(const std::string& out) {
+    const size_t slash = out.rfind('/'), dot = out.rfind('.');
+    const bool extended = dot != std::string::npos && (slash == std::string::npos || dot > slash);
+    const std::string stem = extended ? out.substr(0, dot) : out;
+    checkpoint = stem + ".checkpoint";
+    last = stem + ".last" + (extended ? out.substr(dot) : "");
+  }
+};
+
+bool usable(const Arguments& arguments) {
+  const auto refuse = [](const char* text) {
+    usage_error(text);
+    return false;
+  };
+  if (arguments.steps && arguments.epochs) return refuse("--steps and --epochs exclude each other");
+  if (arguments.resume && arguments.out.empty())
+    return refuse("--resume goes on from the checkpoint beside --out FILE, which is missing");
+  if (arguments.validation_interval && arguments.validation.empty())
+    return refuse("--val-interval needs --val FILE");
+  if (!arguments.out.empty() && !arguments.out.ends_with(".safetensors") && !arguments.out.ends_with(".npz"))
+    return refuse("--out takes weights as .safetensors or .npz");
+  return true;
+}
+
+class Reporter {
+ public:
+  explicit Reporter(bool quiet) : quiet_(quiet) {}
+
+  void show(const TrainProgress& p) {
+    seconds_ = p.seconds;
+    if (!progress_)
+      progress_.emplace(
+          runtime::Progress::standard_error(quiet_), p.steps,
+          [](std::string_view text) {
+            std::fwrite(text.data(), 1, text.size(), stderr);
+            std::fflush(stderr);
+          },
+          [this] { return seconds_; });
+    if (!progress_->wants(p.step)) return;
+    std::vector<std::pair<std::string, double>> values = {{"loss", p.loss}};
+    values.insert(values.end(), p.metrics.begin(), p.metrics.end());
+    if (p.validation_loss) values.emplace_back("validation", *p.validation_loss);
+    progress_->update(p.step, std::move(values));
+  }
+  void finish() {
+    if (progress_) progress_->finish();
+  }
+
+ private:
+  bool quiet_;
+  double seconds_ = 0;
+  std::optional<runtime::Progress> progress_;
+};
+
+void print_json(const Training& training) {
+  nlohmann::ordered_json out = {{"steps", training.steps},           {"resumed_at", training.resumed_at},
+                                {"first_loss", training.first_loss}, {"last_loss", training.last_loss},
+                                {"seconds", training.seconds},       {"cancelled", training.cancelled},
+                                {"finished", training.finished},     {"stopped", training.stopped}};
+  if (training.best_validation_loss) {
+    out["best_validation_loss"] = *training.best_validation_loss;
+    out["best_step"] = training.best_step;
+  }
+  std::cout << out.dump(2) << "\n";
+}
+
+void print_summary(const Training& training, const Arguments& arguments, const Beside& beside) {
+  if (training.resumed_at > 0)
+    std::printf("resumed at step %lld\n", static_cast<long long>(training.resumed_at));
+  std::printf(
+      "%lld steps in %.1f s (%.3f ms a step): mean loss %.6g over the first twentieth, %.6g over the last\n",
+      static_cast<long long>(training.steps), training.seconds,
+      1e3 * training.seconds / static_cast<double>(training.steps > 0 ? training.steps : 1),
+      training.first_loss, training.last_loss);
+  if (training.best_validation_loss)
+    std::printf("lowest validation loss %.6g at step %lld\n", *training.best_validation_loss,
+                static_cast<long long>(training.best_step));
+  if (!training.finished.empty()) std::printf("finished: %s\n", training.finished.c_str());
+  if (arguments.out.empty()) return;
+  std::printf("weights: %s\n", arguments.out.c_str());
+  if (training.best_validation_loss) std::printf("last weights: %s\n", beside.last.c_str());
+}
+
+}  // namespace
+
+int train(const Arguments& arguments) {
+  if (!usable(arguments)) return 2;
+  const std::optional<std::vector<Model>> models = load_models(arguments);
+  if (!models) return 1;
+  const std::optional<Arrays> weights = load_weights(arguments, *models);
+  if (!weights) return 1;
+  const std::optional<std::vector<Dataset>> data = load_data(arguments, *models, arguments.data);
+  if (!data) return 1;
+  std::optional<std::vector<Dataset>> validation;
+  if (!arguments.validation.empty()) {
+    validation = load_data(arguments, *models, arguments.validation);
+    if (!validation) return 1;
+  }
+  std::vector<TrainPart> parts;
+  for (size_t m = 0; m < models->size(); ++m) {
+    parts.push_back({(*models)[m], (*data)[m], {}});
+    if (validation) parts.back().validation = (*validation)[m];
+  }
+
+  const Beside beside(arguments.out);
+  TrainOptions options;
+  options.steps = arguments.steps;
+  options.epochs = arguments.epochs;
+  options.batch = arguments.batch;
+  options.validation_interval = arguments.validation_interval;
+  if (!arguments.out.empty()) options.checkpoint = beside.checkpoint;
+  options.checkpoint_seconds = arguments.checkpoint_seconds;
+  options.resume = arguments.resume;
+  options.log = arguments.log;
+  Reporter reporter(arguments.quiet);
+  options.progress = [&](const TrainProgress& p) { reporter.show(p); };
+  catch_interrupts();
   options.cancelled = [] { return interrupted != 0; };
-  const Result<Training> training = model->train(*data, *weights, options);
-  if (progress) progress->finish();
+  const Result<Training> training = train(parts, *weights, options);
+  reporter.finish();
   print(training.diagnostics(), arguments);
   if (!training) return static_cast<int>(training.outcome());
+
   if (!write_out(arguments, training->weights)) return 1;
-  if (arguments.json) {
-    const nlohmann::ordered_json out = {{"steps", training->steps},
-                                        {"first_loss", training->first_loss},
-                                        {"last_loss", training->last_loss},
-                                        {"seconds", training->seconds},
-                                        {"cancelled", training->cancelled}};
-    std::cout << out.dump(2) << "\n";
-  } else if (!arguments.quiet) {
-    std::printf(
-        "%lld steps in %.1f s (%.3f ms a step): mean loss %.6g over the first twentieth, %.6g over the "
-        "last\n",
-        static_cast<long long>(training->steps), training->seconds,
-        1e3 * training->seconds / static_cast<double>(training->steps > 0 ? training->steps : 1),
-        training->first_loss, training->last_loss);
-    if (training->cancelled) std::printf("stopped by an interrupt\n");
-    if (!arguments.out.empty()) std::printf("weights: %s\n", arguments.out.c_str());
+  if (!arguments.out.empty() && training->best_validation_loss &&
+      !write_file(beside.last, arguments, training->last_weights))
+    return 1;
+  if (arguments.json)
+    print_json(*training);
+  else if (!arguments.quiet)
+    print_summary(*training, arguments, beside);
+  if (training->cancelled) {
+    const std::string place = " at step " + std::to_string(training->steps);
+    std::cerr << "nodec: interrupted" << place
+              << (arguments.out.empty() ? "; with --out FILE it would have been saved\n"
+                  : training->steps == 0
+                      ? "; nothing was to be saved\n"
+                      : "; the same command with --resume goes on from " + beside.checkpoint + "\n");
+    // As shells report a process that a signal ended.
+    return 128 + interrupted;
   }
   if (training->stopped.empty()) return 0;
   report(training->failures);

@@ -9,16 +9,21 @@ namespace {
 void no_options(CLI::App&, Arguments&) {}
 
 void data_options(CLI::App& app, Arguments& a) {
-  app.add_option("--data", a.data, "data: .npz, .npy, .safetensors or .csv")->type_name("FILE");
+  app.add_option("--data", a.data,
+                 "data: .npz, .npy, .safetensors or .csv; or NAME=FILE,NAME=FILE, a .npy or IDX file each "
+                 "(IDX also compressed by gzip)")
+      ->type_name("FILE")
+      ->check(not_empty());
   app.add_option("--columns", a.columns, "which CSV columns make an array: y=hare,lynx; may be repeated")
       ->type_name("NAME=A,B")
       ->delimiter('\0');
   app.add_option("--weights", a.weights, "parameters: .safetensors or .npz (default: the initial ones)")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(not_empty());
 }
 
 void out_option(CLI::App& app, Arguments& a, const char* help) {
-  app.add_option("--out", a.out, help)->type_name("FILE");
+  app.add_option("--out", a.out, help)->type_name("FILE")->check(not_empty());
 }
 
 void compile_options(CLI::App& app, Arguments& a) {
@@ -31,19 +36,26 @@ void compile_options(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"parse", "elaborate", "derive", "schedule", "codegen", "jit"}));
 }
 
-void solve_options(CLI::App& app, Arguments& a) {
-  app.add_option("FIELD", a.field, "the field to integrate")->required();
+void solve_values(CLI::App& app, Arguments& a) {
   app.add_option("--set", a.sets, "a state's initial value or an input: z=1,0; may be repeated")
       ->type_name("NAME=V,V")
       ->delimiter('\0');
-  app.add_option("--from", a.from, "initial time (default 0)")->type_name("T");
-  app.add_option("--to", a.to, "final time (default 1)")->type_name("T");
+  app.add_option("--from", a.from, "initial time (default 0)")
+      ->type_name("T")
+      ->check(finite_number(Sign::any));
+  app.add_option("--to", a.to, "final time (default 1)")->type_name("T")->check(finite_number(Sign::any));
   app.add_option("--points", a.points,
-                 "number of equally spaced times to write, both ends included (default 100)")
+                 "number of equally spaced times, both ends included (default 100)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{2}, int64_t{1} << 30));
+      ->check(whole_number(2, int64_t{1} << 30));
+}
+
+void solve_options(CLI::App& app, Arguments& a) {
+  app.add_option("FIELD", a.field, "the field to integrate")->required();
+  solve_values(app, a);
   app.add_option("--weights", a.weights, "parameters: .safetensors or .npz (default: the initial ones)")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(not_empty());
   out_option(app, a, "the trajectory: .csv or .npz (default: CSV on standard output)");
 }
 
@@ -60,25 +72,65 @@ void grad_options(CLI::App& app, Arguments& a) {
 void gradcheck_options(CLI::App& app, Arguments& a) {
   data_options(app, a);
   app.add_option("--tolerance", a.tolerance, "largest relative error that passes (default 1e-6)")
-      ->type_name("X");
+      ->type_name("X")
+      ->check(finite_number(Sign::not_negative));
   app.add_option("--elements", a.elements,
                  "at most this many elements of each array are perturbed (default 64)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, int64_t{1} << 40));
 }
 
 void train_options(CLI::App& app, Arguments& a) {
   data_options(app, a);
-  out_option(app, a, "the trained parameters: .safetensors or .npz");
+  app.add_option(
+         "--val", a.validation,
+         "validation data, as --data: loss and metrics after each epoch (or 100 steps, where `steps` are "
+         "given and an epoch has fewer); `patience` in the train block ends the run by them")
+      ->type_name("FILE")
+      ->check(not_empty());
+  app.add_option("--val-interval", a.validation_interval, "steps between validations, instead")
+      ->type_name("N")
+      ->check(whole_number(1, int64_t{1} << 40));
+  out_option(
+      app, a,
+      "the trained parameters, W.safetensors or W.npz: with --val those of the lowest validation loss, "
+      "and the last ones beside it in W.last.safetensors");
+  app.add_flag(
+      "--resume", a.resume,
+      "go on from the checkpoint beside --out, W.checkpoint, to the bits of an uninterrupted run; start "
+      "anew when there is none");
+  app.add_option("--checkpoint-seconds", a.checkpoint_seconds,
+                 "seconds between checkpoints (default 60); one is also written at the end and by Ctrl-C")
+      ->type_name("X")
+      ->check(finite_number(Sign::not_negative));
+  app.add_option(
+         "--log", a.log,
+         "a CSV file with a row for each step: epoch, loss, metrics, gradient norm, validation, seconds")
+      ->type_name("FILE")
+      ->check(not_empty());
   app.add_option("--steps", a.steps, "optimizer steps, instead of the model's `steps` or `epochs`")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0, int64_t{1} << 40));
   app.add_option("--epochs", a.epochs, "epochs, instead of the model's")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--batch", a.batch, "samples of a step, instead of the model's")
+      ->check(whole_number(0, int64_t{1} << 40));
+  app.add_option("--batch", a.batch,
+                 "samples of a step, instead of the model's; more than there are draws them with replacement")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, int64_t{1} << 40));
+}
+
+void plot_options(CLI::App& app, Arguments& a) {
+  app.add_option("FIELD", a.field,
+                 "a field: its trajectory from the values of --set, and the phase plane where it has two state "
+                 "elements. Without it, a model's outputs: along time beside the data, or their densities");
+  solve_values(app, a);
+  data_options(app, a);
+  app.add_option("--sample", a.sample, "which sample's outputs along time (default 0)")
+      ->type_name("K")
+      ->check(whole_number(0, int64_t{1} << 31));
+  app.add_option("--log", a.log, "the file of `train --log`: draw the losses")->type_name("FILE")->check(not_empty());
+  out_option(app, a, "the picture: .svg or .png (default: the model file's name, .svg); gnuplot draws it");
 }
 
 void init_options(CLI::App& app, Arguments& a) {
@@ -102,8 +154,14 @@ const std::vector<Verb>& verbs() {
        "nodec model.node grad --data train.npz --out gradient.npz", "f64", grad_options, grad},
       {"gradcheck", "compare every gradient with central differences that replay the recorded steps",
        "nodec model.node gradcheck --data train.npz", "f64", gradcheck_options, gradcheck},
-      {"train", "fit the parameters", "nodec model.node train --data train.npz --out weights.safetensors",
-       "f32", train_options, train},
+      {"train",
+       "fit the parameters; `--model A,B` trains models in turn, a step of each, on the parameters they "
+       "share",
+       "nodec model.node train --data train.npz --val test.npz --out weights.safetensors --resume", "f32",
+       train_options, train},
+      {"plot", "a picture of a trajectory, of outputs beside data, of densities or of a training log",
+       "nodec model.node plot --data train.npz --weights weights.safetensors --out fit.svg", "f64", plot_options,
+       plot},
       {"init", "write the initial parameters", "nodec model.node init --seed 1 --out weights.safetensors",
        "f64", init_options, initialize},
   };

@@ -1,6 +1,8 @@
 // A model: what it declares, its parameters, and its machine code, made when first needed.
 #include "nodec/nodec.hpp"
 
+#include <algorithm>
+
 #include "compiler/embed/parameters.hpp"
 #include "compiler/graph/evaluate.hpp"
 #include "runtime/initialize.hpp"
@@ -124,6 +126,36 @@ Result<Arrays> Model::check_weights(const Arrays& weights) const try {
                         values.diagnostics());
 } catch (...) {
   return Result<Arrays>::failed({embed::caught()});
+}
+
+Result<Arrays> initial_weights(const std::vector<Model>& models) {
+  Arrays all;
+  for (const Model& model : models) {
+    Result<Arrays> weights = model.initial_weights();
+    if (!weights) return weights;
+    all.merge(*weights);
+  }
+  return all;
+}
+
+Result<Arrays> check_weights(const std::vector<Model>& models, const Arrays& weights) {
+  Arrays all;
+  // A name is extra when it is so for every model.
+  std::vector<Diagnostic> extra;
+  for (size_t m = 0; m < models.size(); ++m) {
+    Result<Arrays> own = models[m].check_weights(weights);
+    if (!own) return own;
+    const std::vector<Diagnostic>& found = own.diagnostics();
+    const auto repeated = [&](const Diagnostic& d) {
+      return std::any_of(found.begin(), found.end(), [&](const Diagnostic& f) { return f.text == d.text; });
+    };
+    if (m == 0)
+      extra = found;
+    else
+      std::erase_if(extra, [&](const Diagnostic& d) { return !repeated(d); });
+    all.merge(*own);
+  }
+  return Result<Arrays>(std::move(all), extra);
 }
 
 std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std::string>& shared,

@@ -176,7 +176,7 @@ runtime::RunState Runner::run(std::span<const int64_t> rows, const std::vector<d
   batch.totals = totals_.data();
   batch.noise = noise_;
   batch.seed = seed_;
-  batch.step = static_cast<uint64_t>(settings.step);
+  batch.step = settings.noise;
   return scheduler_.run(batch, record, replay);
 }
 

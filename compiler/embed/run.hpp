@@ -17,6 +17,7 @@ namespace nodec::embed {
 // The settings of a run that expressions can read (0 where not set).
 struct Settings {
   double step = 0, epoch = 0, samples = 0, training = 0;
+  uint64_t noise = 0;  // which draw of the samples' noise: in training, the step
 };
 
 // How many samples one tile takes: enough to fill the vector registers twice, fewer where samples are few.

@@ -1,78 +1,37 @@
-// Fitting a model's parameters: batches, gradients, optimizer steps.
+// Fitting the parameters of one model, or of several in turn: steps, validations, checkpoints, the log.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <limits>
 
-#include "compiler/embed/run.hpp"
-#include "compiler/graph/evaluate.hpp"
+#include "compiler/embed/training_part.hpp"
 #include "runtime/constraint.hpp"
-#include "runtime/optimizers.hpp"
-#include "runtime/sampler.hpp"
+#include "runtime/files.hpp"
+#include "runtime/log.hpp"
+#include "runtime/weights.hpp"
 
 namespace nodec {
 namespace {
 
-using semantics::OptimizerSpec;
-using semantics::TrainSpec;
+using embed::Named;
+using embed::StepReport;
+using embed::TrainingPart;
+using embed::Validation;
 
-// An option that may change from step to step; a constant is evaluated once.
-class Schedule {
- public:
-  explicit Schedule(graph::Ref expression) : expression_(expression) {
-    if (expression_->base == graph::Base::constant) {
-      value_ = graph::evaluate(expression_, {}).values[0];
-      expression_ = nullptr;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// The parameters of all models in one vector, those that several share once.
+runtime::ParameterLayout whole_layout(const std::vector<TrainPart>& parts) {
+  runtime::ParameterLayout whole;
+  for (const TrainPart& part : parts) {
+    for (runtime::Parameter p : embed::parameter_layout(part.model.state->model)) {
+      const auto same = [&](const runtime::Parameter& w) { return w.path == p.path; };
+      if (std::any_of(whole.begin(), whole.end(), same)) continue;
+      p.offset = runtime::parameter_count(whole);
+      whole.push_back(std::move(p));
     }
   }
-  double at(double step, double epoch) const {
-    if (!expression_) return value_;
-    graph::Environment environment;
-    environment.settings = {{"step", step}, {"epoch", epoch}};
-    return graph::evaluate(expression_, environment).values[0];
-  }
-
- private:
-  graph::Ref expression_;
-  double value_ = 0;
-};
-
-// A group's optimizer with its options, evaluated at every step.
-struct Group {
-  runtime::OptimizerOptions defaults;
-  std::vector<std::pair<std::string, Schedule>> options;
-
-  runtime::OptimizerOptions at(double step, double epoch) const {
-    runtime::OptimizerOptions now = defaults;
-    for (const auto& [name, schedule] : options) runtime::set_option(now, name, schedule.at(step, epoch));
-    return now;
-  }
-};
-
-// The number of a whole-valued option of the train block, the caller's override first.
-std::optional<int64_t> count_option(const TrainSpec* spec, const char* name,
-                                    const std::optional<int64_t>& given) {
-  if (given) return given;
-  if (!spec || !spec->options.count(name)) return {};
-  return static_cast<int64_t>(Schedule(spec->options.at(name)).at(0, 0));
-}
-
-std::vector<Group> make_groups(const TrainSpec* spec, std::vector<std::string>& paths) {
-  std::vector<Group> groups;
-  if (spec) {
-    for (const OptimizerSpec& o : spec->optimizers) {
-      Group group;
-      runtime::default_options(o.name, group.defaults);
-      for (const auto& [name, expression] : o.options) group.options.emplace_back(name, Schedule(expression));
-      groups.push_back(std::move(group));
-      paths.push_back(o.path);
-    }
-  }
-  if (std::find(paths.begin(), paths.end(), "") == paths.end()) {
-    groups.emplace_back();
-    paths.push_back("");
-  }
-  return groups;
+  return whole;
 }
 
 double mean(const std::vector<double>& values, size_t first, size_t count) {
@@ -81,116 +40,348 @@ double mean(const std::vector<double>& values, size_t first, size_t count) {
   return count == 0 ? 0 : sum / static_cast<double>(count);
 }
 
+// The weights of the lowest validation loss so far.
+struct Best {
+  double loss = infinity;
+  int64_t step = 0, stale = 0;  // stale: validations since
+  std::vector<double> values;
+};
+
+class Run {
+ public:
+  Run(const std::vector<TrainPart>& parts, const TrainOptions& given)
+      : given_(given),
+        options_(parts.front().model.state->program->options),
+        layout_(whole_layout(parts)),
+        began_(Clock::now()) {
+    diagnostics_.reserve(4);
+    for (const TrainPart& part : parts) {
+      std::unique_ptr<TrainingPart> made = TrainingPart::make(part, given, layout_, diagnostics_);
+      if (!made) return;
+      parts_.push_back(std::move(made));
+    }
+    ready_ = true;
+  }
+
+  Result<Training> train(const Arrays& weights) {
+    if (!ready_ || !begin(weights)) return Result<Training>::failed(diagnostics_);
+    for (int64_t step = training_.steps; step < steps_ && !over(); ++step)
+      if (!take(step)) return Result<Training>::failed(diagnostics_);
+    const bool ended = training_.stopped.empty() && !training_.cancelled && training_.steps > 0;
+    if (ended && validates_ && !validated_ && training_.steps % interval_ != 0) {
+      std::vector<std::optional<double>> cells;
+      best_before_end_ = best_;
+      if (!validate(cells)) return Result<Training>::failed(diagnostics_);
+    }
+    if (training_.stopped.empty() && training_.steps > 0 && !save())
+      return Result<Training>::failed(diagnostics_);
+    return finish();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool refuse(const char* id, const std::string& text) {
+    diagnostics_.push_back(embed::plain(Severity::error, id, text));
+    return false;
+  }
+  bool refuse(const runtime::Errors& errors) {
+    for (Diagnostic& d : embed::convert(errors)) diagnostics_.push_back(std::move(d));
+    return false;
+  }
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(Clock::now() - began_).count();
+  }
+  bool alone() const { return parts_.size() == 1; }
+
+  // ---- the beginning
+  bool begin(const Arrays& weights) {
+    runtime::Result<runtime::Weights> start = runtime::load_weights("", embed::to_runtime(weights), layout_);
+    if (!start) return refuse(start.errors());
+    values_ = start->values;
+    variables_ = runtime::unconstrain(values_, layout_);
+    plan();
+    traits(weights);
+    columns_ = columns();
+    if (given_.resume && !resume()) return false;
+    if (given_.log.empty()) return true;
+    runtime::Result<runtime::Log> log = runtime::Log::open(
+        given_.log, columns(), training_.resumed_at > 0 ? std::optional(training_.resumed_at) : std::nullopt);
+    if (!log) return refuse(log.errors());
+    log_.emplace(std::move(*log));
+    return true;
+  }
+
+  void plan() {
+    interval_ = given_.validation_interval.value_or(0);
+    for (const std::unique_ptr<TrainingPart>& part : parts_) {
+      steps_ = std::max(steps_, part->steps());
+      validates_ = validates_ || part->has_validation();
+      patience_ = std::max(patience_, part->plan().patience.value_or(0));
+      constexpr int64_t without_epochs = 100;
+      const int64_t epoch = part->steps_per_epoch();
+      if (!given_.validation_interval)
+        interval_ = std::max(interval_, part->by_epochs() ? epoch : std::max(epoch, without_epochs));
+    }
+    if (patience_ > 0 && !validates_)
+      diagnostics_.push_back(embed::plain(Severity::warning, "patience_without_validation",
+                                          "'patience' watches the validation loss, and there are no "
+                                          "validation data: nothing ends this run early"));
+  }
+
+  void traits(const Arrays& weights) {
+    if (given_.checkpoint.empty()) return;
+    for (const std::unique_ptr<TrainingPart>& part : parts_)
+      for (runtime::Trait& trait : part->traits()) traits_.push_back(std::move(trait));
+    traits_.push_back({"the precision", options_.precision == Precision::f64 ? "f64" : "f32"});
+    traits_.push_back({"the seed", std::to_string(options_.seed)});
+    if (validates_) traits_.push_back({"the validation interval", std::to_string(interval_)});
+    runtime::Digest digest;
+    for (const auto& [name, array] : weights) {
+      digest.add(name);
+      digest.add(std::as_bytes(std::span(array.values)));
+    }
+    traits_.push_back({"the initial weights", digest.text(), true});
+  }
+
+  // ---- checkpoints
+  bool save() {
+    if (log_)
+      if (const runtime::Result<runtime::Done> done = log_->flush(); !done) return refuse(done.errors());
+    saved_ = Clock::now();
+    if (given_.checkpoint.empty()) return true;
+    using runtime::Array;
+    runtime::Checkpoint checkpoint{traits_, {}};
+    const Best& best = best_before_end_ ? *best_before_end_ : best_;
+    const auto doubles = [&](const char* name, const std::vector<double>& values) {
+      checkpoint.state.add(name,
+                           Array::of({static_cast<int64_t>(values.size())}, std::span<const double>(values)));
+    };
+    const int64_t counters[] = {training_.steps, best.step, best.stale};
+    checkpoint.state.add("counters", Array::of({3}, std::span<const int64_t>(counters)));
+    doubles("numbers", {seconds(), best.loss});
+    doubles("variables", variables_);
+    doubles("values", values_);
+    doubles("best", best.values);
+    doubles("losses", losses_);
+    for (const std::unique_ptr<TrainingPart>& part : parts_) part->save(checkpoint.state);
+    const runtime::Result<runtime::Done> done = runtime::write_checkpoint(given_.checkpoint, checkpoint);
+    return done ? true : refuse(done.errors());
+  }
+
+  bool resume() {
+    if (given_.checkpoint.empty() || !runtime::exists(given_.checkpoint)) return true;
+    const runtime::Result<runtime::Checkpoint> read = runtime::read_checkpoint(given_.checkpoint);
+    if (!read) return refuse(read.errors());
+    const std::string other = runtime::difference(read->traits, traits_);
+    if (!other.empty())
+      return refuse({runtime::error(runtime::Problem::other_run, given_.checkpoint, other)});
+    const auto doubles = [&](const char* name, std::optional<size_t> size, std::vector<double>& out) {
+      const runtime::Array* array = read->state.find(name);
+      if (!array || array->element != runtime::Element::f64 ||
+          (size && static_cast<size_t>(array->size()) != *size))
+        return false;
+      out.clear();
+      for (int64_t i = 0; i < array->size(); ++i) out.push_back(array->real(i));
+      return true;
+    };
+    std::vector<double> numbers;
+    const runtime::Array* counters = read->state.find("counters");
+    bool whole = counters && counters->size() == 3 && doubles("numbers", 2, numbers) &&
+                 doubles("variables", variables_.size(), variables_) &&
+                 doubles("values", values_.size(), values_) && doubles("best", {}, best_.values) &&
+                 (best_.values.empty() || best_.values.size() == values_.size()) &&
+                 doubles("losses", {}, losses_);
+    for (const std::unique_ptr<TrainingPart>& part : parts_) whole = whole && part->restore(read->state);
+    if (whole) {
+      training_.steps = training_.resumed_at = counters->integer(0).value_or(-1);
+      best_.step = counters->integer(1).value_or(0);
+      best_.stale = counters->integer(2).value_or(0);
+      best_.loss = numbers[1];
+      seconds_before_ = numbers[0];
+    }
+    if (!whole || training_.steps < 0)
+      return refuse({runtime::error(runtime::Problem::not_a_checkpoint, given_.checkpoint,
+                                    "part of the state is missing or of the wrong size")});
+    return true;
+  }
+
+  // ---- steps
+  bool over() {
+    if (!training_.stopped.empty() || !training_.finished.empty()) return true;
+    if (given_.cancelled && given_.cancelled()) {
+      training_.cancelled = true;
+      return true;
+    }
+    if (patience_ > 0 && validates_ && best_.stale >= patience_) {
+      training_.finished = "the validation loss has not fallen for " + std::to_string(best_.stale) +
+                           " validations: its lowest, at step " + std::to_string(best_.step) + ", counts";
+      return true;
+    }
+    // The last of several models to finish says so.
+    std::string reason;
+    for (const std::unique_ptr<TrainingPart>& part : parts_) {
+      if (!part->finished().empty()) reason = part->finished();
+      if (part->finished().empty() && training_.steps < part->steps()) return false;
+    }
+    training_.finished = reason;
+    return true;
+  }
+
+  // False after an error; a numerical failure is told by training_.stopped.
+  bool take(int64_t step) {
+    TrainProgress progress{};
+    std::vector<std::optional<double>> cells;
+    for (const std::unique_ptr<TrainingPart>& part : parts_) {
+      const std::string prefix = alone() ? "" : part->name() + ".";
+      if (step >= part->steps() || !part->finished().empty()) {
+        cells.resize(cells.size() + 2 + part->metric_names().size());
+        continue;
+      }
+      StepReport report = part->step(step, variables_, values_);
+      if (report.out_of_memory)
+        return refuse(
+            "out_of_memory",
+            "out of memory for the steps of the solves; use a smaller batch, or `adjoint backsolve`");
+      if (!report.stopped.empty()) {
+        training_.stopped = (alone() ? "" : "model " + part->name() + ": ") + report.stopped;
+        training_.failures = std::move(report.failures);
+        return true;
+      }
+      progress.loss += report.loss;
+      progress.gradient_norm = std::hypot(progress.gradient_norm, report.gradient_norm);
+      if (!alone()) progress.metrics.emplace_back(prefix + "loss", report.loss);
+      for (const auto& [name, value] : report.metrics) progress.metrics.emplace_back(prefix + name, value);
+      cells.push_back(report.loss);
+      for (const auto& [name, value] : report.metrics) cells.push_back(value);
+      cells.push_back(report.gradient_norm);
+      progress.epoch = std::max(progress.epoch, step / part->steps_per_epoch());
+    }
+    losses_.push_back(progress.loss);
+    training_.steps = step + 1;
+    const bool last = training_.steps == steps_;
+    validated_ = validates_ && (training_.steps % interval_ == 0 || last);
+    if (validated_) {
+      // A validation out of turn, at the end, is no part of a run that goes on for longer.
+      if (training_.steps % interval_ != 0) best_before_end_ = best_;
+      if (!validate(cells)) return false;
+    }
+    cells.resize(columns_.size() - 3);
+    if (log_) {
+      cells.insert(cells.begin(), static_cast<double>(progress.epoch));
+      cells.push_back(seconds());
+      log_->row(training_.steps, cells);
+    }
+    if (given_.progress) {
+      progress.step = training_.steps;
+      progress.steps = steps_;
+      progress.seconds = seconds();
+      progress.validation_loss = validation_loss_;
+      progress.validation_metrics = validation_metrics_;
+      given_.progress(progress);
+    }
+    const bool due =
+        std::chrono::duration<double>(Clock::now() - saved_).count() >= given_.checkpoint_seconds;
+    return due && !last ? save() : true;
+  }
+
+  bool validate(std::vector<std::optional<double>>& cells) {
+    double total = 0;
+    validation_metrics_.clear();
+    for (const std::unique_ptr<TrainingPart>& part : parts_) {
+      if (!part->has_validation()) continue;
+      const std::optional<Validation> one = part->validate(training_.steps, values_);
+      if (!one) return refuse("out_of_memory", "out of memory for the validation data; use fewer samples");
+      const std::string prefix = alone() ? "" : part->name() + ".";
+      total += one->loss;
+      cells.push_back(one->loss);
+      for (const auto& [name, value] : one->metrics) {
+        validation_metrics_.emplace_back(prefix + name, value);
+        cells.push_back(value);
+      }
+    }
+    validation_loss_ = total;
+    if (total < best_.loss) {
+      best_ = {total, training_.steps, 0, values_};
+    } else {
+      ++best_.stale;
+    }
+    return true;
+  }
+
+  std::vector<std::string> columns() const {
+    std::vector<std::string> names = {"step", "epoch"};
+    for (const bool validation : {false, true}) {
+      for (const std::unique_ptr<TrainingPart>& part : parts_) {
+        if (validation && !part->has_validation()) continue;
+        const std::string prefix =
+            (alone() ? "" : part->name() + ".") + std::string(validation ? "validation_" : "");
+        names.push_back(prefix + "loss");
+        for (const std::string& metric : part->metric_names()) names.push_back(prefix + metric);
+        if (!validation) names.push_back(prefix + "gradient_norm");
+      }
+    }
+    names.push_back("seconds");
+    return names;
+  }
+
+  // ---- the end
+  Result<Training> finish() {
+    if (log_)
+      if (const runtime::Result<runtime::Done> done = log_->flush(); !done) {
+        refuse(done.errors());
+        return Result<Training>::failed(diagnostics_);
+      }
+    training_.seconds = seconds();
+    const size_t twentieth = std::max<size_t>(1, losses_.size() / 20);
+    if (!losses_.empty()) {
+      training_.first_loss = mean(losses_, 0, twentieth);
+      training_.last_loss = mean(losses_, losses_.size() - twentieth, twentieth);
+    }
+    const bool judged = !best_.values.empty();
+    training_.last_weights = embed::parameter_arrays(layout_, values_);
+    training_.weights = judged ? embed::parameter_arrays(layout_, best_.values) : training_.last_weights;
+    if (judged) {
+      training_.best_validation_loss = best_.loss;
+      training_.best_step = best_.step;
+    }
+    return Result<Training>(std::move(training_), diagnostics_);
+  }
+
+  const TrainOptions& given_;
+  const Options& options_;
+  runtime::ParameterLayout layout_;
+  Clock::time_point began_, saved_ = Clock::now();
+  std::vector<Diagnostic> diagnostics_;
+  std::vector<std::unique_ptr<TrainingPart>> parts_;
+  bool ready_ = false, validates_ = false, validated_ = false;
+  int64_t steps_ = 0, interval_ = 0, patience_ = 0;
+  std::vector<runtime::Trait> traits_;
+  std::vector<std::string> columns_;  // of the log
+  std::vector<double> values_, variables_, losses_;
+  Best best_;
+  std::optional<Best> best_before_end_;
+  std::optional<double> validation_loss_;
+  Named validation_metrics_;
+  std::optional<runtime::Log> log_;
+  double seconds_before_ = 0;
+  Training training_;
+};
+
 }  // namespace
 
-Result<Training> Model::train(const Dataset& data, const Arrays& weights, const TrainOptions& given) const
-    try {
-  const Options& options = state->program->options;
-  const auto failed = [](const char* id, const std::string& text) {
-    return Result<Training>::failed({embed::plain(Severity::error, id, text)});
-  };
-  if (!has_loss()) return failed("no_loss", "model " + name() + " has no loss to train");
-  const TrainSpec* spec = state->model.train ? &*state->model.train : nullptr;
-  Result<std::vector<double>> start = embed::parameter_values(state->model, weights);
-  if (!start) return Result<Training>::failed(start.diagnostics());
-  if (start->empty()) return failed("no_parameters", "model " + name() + " has no parameters to train");
-
-  const int64_t samples = data.state->binding.samples > 0 ? data.state->binding.samples : 0;
-  const int64_t batch =
-      count_option(spec, "batch", given.batch).value_or(samples > 0 ? samples : data.samples());
-  runtime::Sampler sampler(samples, batch, options.seed);
-  std::optional<int64_t> steps = given.epochs ? std::nullopt : count_option(spec, "steps", given.steps);
-  if (!steps) {
-    const std::optional<int64_t> epochs = count_option(spec, "epochs", given.epochs);
-    if (!epochs)
-      return failed("no_steps",
-                    "model " + name() +
-                        " says neither steps nor epochs in a train block; give --steps N or --epochs N");
-    steps = *epochs * sampler.steps_per_epoch();
-  }
-
-  std::vector<Diagnostic> diagnostics;
-  const bool f64 = options.precision == Precision::f64;
-  const int64_t rows = samples > 0 ? std::min(batch, std::max(samples, batch)) : batch;
-  const std::shared_ptr<const embed::Unit> unit =
-      state->unit(data.state->shared, embed::Mode::gradient, embed::choose_lanes(rows, f64),
-                  !data.state->binding.sample_lengths.empty(), diagnostics);
-  if (!unit) return Result<Training>::failed(diagnostics);
-  embed::Runner runner(unit, *data.state, f64, options.threads, options.seed);
-
-  const runtime::ParameterLayout layout = embed::parameter_layout(state->model);
-  std::vector<std::string> paths;
-  const std::vector<Group> groups = make_groups(spec, paths);
-  const std::vector<std::vector<runtime::ParameterRange>> ranges =
-      runtime::group_parameters(layout, paths, spec ? spec->freeze : std::vector<std::string>{});
-  runtime::Optimizer optimizer(runtime::parameter_count(layout), ranges);
-  const Schedule clip(spec && spec->options.count("clip") ? spec->options.at("clip")
-                                                          : state->program->module->graph.constant(0.0));
-
-  std::vector<double> variables = runtime::unconstrain(*start, layout), gradient(variables.size()),
-                      values = *start;
-  runtime::Reals visible(true, values.size());
-  std::vector<runtime::OptimizerOptions> now(groups.size());
-  std::vector<double> losses;
-  Training training;
-  const auto began = std::chrono::steady_clock::now();
-  const auto seconds = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  };
-  embed::Settings settings;
-  settings.samples = static_cast<double>(samples > 0 ? samples : batch);
-  settings.training = 1;
-  for (int64_t step = 0; step < *steps; ++step) {
-    if (given.cancelled && given.cancelled()) {
-      training.cancelled = true;
-      break;
-    }
-    sampler.draw(step);
-    settings.step = static_cast<double>(step);
-    settings.epoch = static_cast<double>(sampler.epoch(step));
-    const runtime::RunState ran = runner.run(sampler.samples(), values, settings, sampler.identities());
-    if (ran != runtime::RunState::done)
-      return failed("out_of_memory",
-                    "out of memory for the steps of the solves; use a smaller batch, or `adjoint backsolve`");
-    const double loss = runner.total_scalar("mean:loss");
-    training.failures = runner.failures(sampler.samples());
-    if (!training.failures.empty() || !std::isfinite(loss)) {
-      training.stopped =
-          "the loss is not finite at step " + std::to_string(step) +
-          "; the weights are those before that step. A lower lr, `clip` in the train block or a tighter "
-          "tolerance may avoid it";
-      break;
-    }
-    losses.push_back(loss);
-    for (const runtime::Parameter& p : layout)
-      runner.read_total("param:" + p.path, gradient.data() + p.offset);
-    runtime::pull_constraints(variables, layout, gradient);
-    const double limit = clip.at(settings.step, settings.epoch);
-    if (limit > 0) runtime::clip_gradient(gradient, ranges, limit);
-    for (size_t g = 0; g < groups.size(); ++g) now[g] = groups[g].at(settings.step, settings.epoch);
-    optimizer.step(now, gradient, variables);
-    runtime::constrain(variables, layout, visible);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = visible[i];
-    training.steps = step + 1;
-    if (given.progress) {
-      TrainProgress progress{training.steps, *steps, static_cast<int64_t>(settings.epoch),
-                             loss,           {},     seconds()};
-      for (const schedule::Interface::Result& r : runner.interface().results)
-        if (r.name.rfind("metric:", 0) == 0)
-          progress.metrics.emplace_back(r.name.substr(7), runner.total_scalar(r.name));
-      given.progress(progress);
-    }
-  }
-  training.seconds = seconds();
-  const size_t twentieth = std::max<size_t>(1, losses.size() / 20);
-  if (!losses.empty()) {
-    training.first_loss = mean(losses, 0, twentieth);
-    training.last_loss = mean(losses, losses.size() - twentieth, twentieth);
-  }
-  training.weights = embed::parameter_arrays(layout, values);
-  return Result<Training>(std::move(training), diagnostics);
+Result<Training> train(const std::vector<TrainPart>& parts, const Arrays& weights,
+                       const TrainOptions& options) try {
+  if (parts.empty())
+    return Result<Training>::failed(
+        {embed::plain(Severity::error, "no_model", "there is no model to train")});
+  return Run(parts, options).train(weights);
 } catch (...) {
   return Result<Training>::failed({embed::caught()});
+}
+
+Result<Training> Model::train(const Dataset& data, const Arrays& weights, const TrainOptions& options) const {
+  return nodec::train({TrainPart{*this, data, options.validation}}, weights, options);
 }
 
 }  // namespace nodec

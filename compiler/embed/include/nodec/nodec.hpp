@@ -111,35 +111,57 @@ struct GradientCheck {
   std::vector<SampleFailure> failures;
 };
 
-struct TrainOptions {
-  std::optional<int64_t> steps, epochs, batch;                // override the model's
-  std::function<void(const struct TrainProgress&)> progress;  // after every step
-  std::function<bool()> cancelled;
+// Data bound to a model: checked, in the layout that compiled code reads.
+class Dataset {
+ public:
+  int64_t samples() const;
+  bool has_sample_axis() const;
+  // What one sample reads of a datum, as long as the sample is; an empty array for a name that is not bound.
+  Array values(const std::string& name, int64_t sample) const;
+  struct State;
+  std::shared_ptr<const State> state;
 };
+
+struct TrainOptions {
+  std::optional<int64_t> steps, epochs, batch;  // override the model's
+  std::optional<Dataset> validation;            // of Model::train; watched by `patience`
+  // Steps between validations (default: an epoch; in a run of so many steps, an epoch or 100 steps if that is
+  // more).
+  std::optional<int64_t> validation_interval;
+  // A file that holds the state of the run, replaced every so many seconds and at the end; "" keeps none.
+  std::string checkpoint;
+  double checkpoint_seconds = 60;
+  // Goes on from `checkpoint`, to the bits of an uninterrupted run; starts anew when there is no such file. A
+  // checkpoint of another model, of other data or options is an error; more steps or epochs are not.
+  bool resume = false;
+  std::string log;                                            // a CSV file with a row for each step; "" keeps none
+  std::function<void(const struct TrainProgress&)> progress;  // after every step
+  std::function<bool()> cancelled;                            // asked before every step
+};
+// Of several models, a step is a step of each, and `loss` the sum of theirs.
 struct TrainProgress {
   int64_t step, steps;  // done, planned
   int64_t epoch;
   double loss;  // of this step's batch
   std::vector<std::pair<std::string, double>> metrics;
   double seconds;  // since the start
+  double gradient_norm;
+  std::optional<double> validation_loss;  // of the last validation
+  std::vector<std::pair<std::string, double>> validation_metrics;
 };
 struct Training {
-  Arrays weights;
+  Arrays weights;  // with validation data those of the lowest validation loss, else the last
+  Arrays last_weights;
   int64_t steps = 0;
+  int64_t resumed_at = 0;                // the step of the checkpoint that it went on from
   double first_loss = 0, last_loss = 0;  // means over the first and last twentieth of the steps
-  double seconds = 0;
+  std::optional<double> best_validation_loss;
+  int64_t best_step = 0;  // after which it was found
+  double seconds = 0;     // of the whole run, what came before the checkpoint included
   bool cancelled = false;
-  std::string stopped;  // why training ended early on a numerical failure, "" if it did not
+  std::string finished;  // why it was over before the planned steps: patience, lbfgs; "" if it was not
+  std::string stopped;   // why training ended early on a numerical failure, "" if it did not
   std::vector<SampleFailure> failures;
-};
-
-// Data bound to a model: checked, in the layout that compiled code reads.
-class Dataset {
- public:
-  int64_t samples() const;
-  bool has_sample_axis() const;
-  struct State;
-  std::shared_ptr<const State> state;
 };
 
 class Model {
@@ -147,6 +169,8 @@ class Model {
   const std::string& name() const;
   std::vector<Description> data() const, parameters() const, outputs() const, metrics() const;
   bool has_loss() const;
+  // The data that are the times of a solve.
+  std::vector<std::string> times() const;
 
   // Initial parameters for Options::seed, by path. An error when an initial value lies outside its
   // parameter's interval.
@@ -158,7 +182,8 @@ class Model {
   // axis either.
   Result<Dataset> bind(const Arrays& arrays, int64_t samples = 0) const;
   // The same from a file: .npz .npy .safetensors .csv; `columns` maps CSV columns to arrays ("y=hare,lynx").
-  // "" binds nothing.
+  // "NAME=FILE,NAME=FILE" takes each array from a file of its own, .npy or IDX (also compressed by gzip). ""
+  // binds nothing.
   Result<Dataset> read(const std::string& file, const std::vector<std::string>& columns = {},
                        int64_t samples = 0) const;
 
@@ -176,6 +201,20 @@ class Model {
   struct State;
   std::shared_ptr<const State> state;
 };
+
+// One of the models that are trained together.
+struct TrainPart {
+  Model model;
+  Dataset data;
+  std::optional<Dataset> validation;
+};
+// Trains models of one program alternately: one step of each in turn, on the parameters that they share by
+// path. A model whose steps are done sits out.
+Result<Training> train(const std::vector<TrainPart>& parts, const Arrays& weights,
+                       const TrainOptions& options);
+// The parameters of all, each once.
+Result<Arrays> initial_weights(const std::vector<Model>& models);
+Result<Arrays> check_weights(const std::vector<Model>& models, const Arrays& weights);
 
 class Program {
  public:
