@@ -1,5 +1,7 @@
 // `solve`: integrate a field from values given on the command line.
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <sstream>
 
@@ -20,8 +22,8 @@ std::optional<std::pair<std::string, std::vector<double>>> parse_set(const std::
   for (std::string word; std::getline(rest, word, ',');) {
     char* end = nullptr;
     values.push_back(std::strtod(word.c_str(), &end));
-    if (word.empty() || *end != '\0') {
-      usage_error("--set " + text.substr(0, equals) + " takes numbers, not '" + word + "'");
+    if (word.empty() || *end != '\0' || !std::isfinite(values.back())) {
+      usage_error("--set " + text.substr(0, equals) + " takes finite numbers, not '" + word + "'");
       return {};
     }
   }
@@ -71,6 +73,10 @@ int solve(const Arguments& arguments) {
   for (const std::string& text : arguments.sets) {
     auto set = parse_set(text);
     if (!set) return 2;
+    if (values.contains(set->first)) {
+      usage_error("--set " + set->first + " is given twice");
+      return 2;
+    }
     given.push_back(set->first);
     values[set->first] = {{static_cast<int64_t>(set->second.size())}, std::move(set->second)};
   }
@@ -78,7 +84,7 @@ int solve(const Arguments& arguments) {
   if (!program) return 1;
   const Result<Model> model = program->integrate(arguments.field, given);
   print(model.diagnostics(), arguments);
-  if (!model) return 1;
+  if (!model) return static_cast<int>(model.outcome());
   // One number binds a scalar; the elements of a matrix are given row by row.
   for (const Description& d : model->data()) {
     if (d.name == "t" || d.name == "t0") continue;
