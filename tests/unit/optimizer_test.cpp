@@ -65,6 +65,19 @@ TEST_CASE("adam: by hand") {
   check_near(trace(options_of("adam", {{"lr", 0.1}, {"eps", 2}}), {2}), {1 - 0.1 * 2 / 4});
 }
 
+TEST_CASE("adamw: the decay stands apart from the gradient") {
+  // x ← 1 − 0.1·0.5·1, then a step of lr against the sign.
+  check_near(trace(options_of("adamw", {{"lr", 0.1}, {"eps", 0}, {"weight_decay", 0.5}}), {2}), {0.85});
+  check_near(trace(options_of("adamw", {{"lr", 0.1}, {"weight_decay", 0}}), {2, -1}),
+             trace(options_of("adam", {{"lr", 0.1}}), {2, -1}));
+  OptimizerOptions options;
+  REQUIRE(default_options("adamw", options));
+  CHECK(options.weight_decay == 1e-2);
+  REQUIRE(default_options("lbfgs", options));
+  CHECK(options.lr == 1);
+  CHECK_FALSE(set_option(options, "beta1", 0.5));
+}
+
 TEST_CASE("options: defaults and names") {
   OptimizerOptions options;
   CHECK_FALSE(default_options("adamm", options));
