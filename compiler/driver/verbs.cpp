@@ -44,8 +44,7 @@ void solve_values(CLI::App& app, Arguments& a) {
       ->type_name("T")
       ->check(finite_number(Sign::any));
   app.add_option("--to", a.to, "final time (default 1)")->type_name("T")->check(finite_number(Sign::any));
-  app.add_option("--points", a.points,
-                 "number of equally spaced times, both ends included (default 100)")
+  app.add_option("--points", a.points, "number of equally spaced times, both ends included (default 100)")
       ->type_name("N")
       ->check(whole_number(2, int64_t{1} << 30));
 }
@@ -121,15 +120,18 @@ void train_options(CLI::App& app, Arguments& a) {
 }
 
 void plot_options(CLI::App& app, Arguments& a) {
-  app.add_option("FIELD", a.field,
-                 "a field: its trajectory from the values of --set, and the phase plane where it has two state "
-                 "elements. Without it, a model's outputs: along time beside the data, or their densities");
+  app.add_option(
+      "FIELD", a.field,
+      "a field: its trajectory from the values of --set, and the phase plane where it has two state "
+      "elements. Without it, a model's outputs: along time beside the data, or their densities");
   solve_values(app, a);
   data_options(app, a);
   app.add_option("--sample", a.sample, "which sample's outputs along time (default 0)")
       ->type_name("K")
       ->check(whole_number(0, int64_t{1} << 31));
-  app.add_option("--log", a.log, "the file of `train --log`: draw the losses")->type_name("FILE")->check(not_empty());
+  app.add_option("--log", a.log, "the file of `train --log`: draw the losses")
+      ->type_name("FILE")
+      ->check(not_empty());
   out_option(app, a, "the picture: .svg or .png (default: the model file's name, .svg); gnuplot draws it");
 }
 
@@ -160,8 +162,8 @@ const std::vector<Verb>& verbs() {
        "nodec model.node train --data train.npz --val test.npz --out weights.safetensors --resume", "f32",
        train_options, train},
       {"plot", "a picture of a trajectory, of outputs beside data, of densities or of a training log",
-       "nodec model.node plot --data train.npz --weights weights.safetensors --out fit.svg", "f64", plot_options,
-       plot},
+       "nodec model.node plot --data train.npz --weights weights.safetensors --out fit.svg", "f64",
+       plot_options, plot},
       {"init", "write the initial parameters", "nodec model.node init --seed 1 --out weights.safetensors",
        "f64", init_options, initialize},
   };

@@ -80,6 +80,7 @@ Result<Dataset> bind_file(const Model::State& model, const runtime::DataFile& fi
   state->samples = state->binding.samples > 0 ? state->binding.samples : std::max<int64_t>(samples, 1);
   for (const runtime::BoundArray& a : state->binding.arrays)
     if (a.shared) state->shared.insert(a.name);
+  for (const semantics::DataDecl& d : model.model.data) state->shapes[d.name] = d.type.shape;
   return Result<Dataset>(Dataset{state}, embed::convert(state->binding.warnings, Severity::warning));
 }
 
@@ -121,6 +122,44 @@ Arrays from_runtime(const runtime::Arrays& arrays) {
 
 int64_t Dataset::samples() const { return state->samples; }
 bool Dataset::has_sample_axis() const { return state->sample_axis; }
+
+Array Dataset::values(const std::string& name, int64_t sample) const {
+  const runtime::Binding& binding = state->binding;
+  for (const runtime::BoundArray& bound : binding.arrays) {
+    if (bound.name != name) continue;
+    std::map<std::string, int64_t> lengths;
+    const size_t count = binding.length_names.size();
+    for (size_t i = 0; i < count; ++i)
+      lengths[binding.length_names[i]] =
+          binding.sample_lengths.empty() || bound.shared
+              ? binding.lengths[i]
+              : binding.sample_lengths[static_cast<size_t>(sample) * count + i];
+    Array out;
+    int64_t size = 1;
+    for (const graph::Extent& e : state->shapes.at(name)) {
+      out.shape.push_back(e.evaluate(lengths));
+      size *= out.shape.back();
+    }
+    // The sample's own part is a corner of the padded array.
+    for (int64_t i = 0; i < size; ++i) {
+      int64_t rest = i, at = 0, stride = 1;
+      for (size_t axis = out.shape.size(); axis-- > 0;) {
+        at += rest % out.shape[axis] * stride;
+        rest /= out.shape[axis];
+        stride *= bound.shape[axis];
+      }
+      out.values.push_back(
+          bound.values[static_cast<size_t>((bound.shared ? 0 : sample * bound.stride) + at)]);
+    }
+    return out;
+  }
+  return {};
+}
+
+std::vector<std::string> Model::times() const {
+  const std::set<std::string> names = time_arrays(state->model);
+  return {names.begin(), names.end()};
+}
 
 Result<Dataset> Model::bind(const Arrays& arrays, int64_t samples) const try {
   return bind_file(*state, {"", embed::to_runtime(arrays)}, {}, samples);

@@ -1,6 +1,7 @@
 // Data of the public interface and the runtime's.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,7 +13,8 @@ namespace nodec {
 
 struct Dataset::State {
   runtime::Binding binding;
-  std::set<std::string> shared;  // arrays without a sample axis
+  std::set<std::string> shared;                              // arrays without a sample axis
+  std::map<std::string, std::vector<graph::Extent>> shapes;  // as declared
   int64_t samples = 1;
   bool sample_axis = false;
 };

@@ -134,7 +134,7 @@ struct TrainOptions {
   // Goes on from `checkpoint`, to the bits of an uninterrupted run; starts anew when there is no such file. A
   // checkpoint of another model, of other data or options is an error; more steps or epochs are not.
   bool resume = false;
-  std::string log;                                            // a CSV file with a row for each step; "" keeps none
+  std::string log;  // a CSV file with a row for each step; "" keeps none
   std::function<void(const struct TrainProgress&)> progress;  // after every step
   std::function<bool()> cancelled;                            // asked before every step
 };

@@ -1,0 +1,331 @@
+// `plot`: pictures of a field's trajectory, of a model's outputs against data, of densities, of a training
+// log.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+
+#include "compiler/driver/picture.hpp"
+#include "compiler/driver/trajectory.hpp"
+#include "runtime/binding.hpp"
+
+namespace nodec::driver {
+namespace {
+
+constexpr size_t most_curves = 7, most_histograms = 6;
+
+// One number as it runs along the times.
+struct Component {
+  std::string name;
+  std::vector<double> values;
+};
+
+int64_t product(const std::vector<int64_t>& shape, size_t from) {
+  int64_t n = 1;
+  for (size_t i = from; i < shape.size(); ++i) n *= shape[i];
+  return n;
+}
+
+// The components of an array of shape [times, …].
+void add_components(const std::string& name, const Array& array, std::vector<Component>& to) {
+  const int64_t rows = array.shape[0], width = product(array.shape, 1);
+  for (int64_t i = 0; i < width; ++i) {
+    Component c{array.shape.size() == 1 ? name : name + "[" + std::to_string(i) + "]", {}};
+    for (int64_t row = 0; row < rows; ++row)
+      c.values.push_back(array.values[static_cast<size_t>(row * width + i)]);
+    to.push_back(std::move(c));
+  }
+}
+
+Panel over_time(const std::vector<double>& t, const std::vector<Component>& lines,
+                const std::vector<Component>& points) {
+  Panel panel;
+  panel.x_label = "t";
+  for (size_t i = 0; i < std::min(lines.size(), most_curves); ++i)
+    panel.curves.push_back(
+        {lines[i].name, Curve::Style::line, static_cast<int>(i), t, lines[i].values, {}, {}});
+  for (size_t i = 0; i < std::min(points.size(), most_curves); ++i)
+    panel.curves.push_back(
+        {points[i].name + " (data)", Curve::Style::points, static_cast<int>(i), t, points[i].values, {}, {}});
+  return panel;
+}
+
+Curve curve_in_plane(const Component& x, const Component& y, Curve::Style style, const std::string& title) {
+  return {title, style, 0, x.values, y.values, {}, {}};
+}
+
+void widen(double& low, double& high, const std::vector<double>& values) {
+  for (const double v : values) {
+    if (!std::isfinite(v)) continue;
+    low = std::fmin(low, v);
+    high = std::fmax(high, v);
+  }
+}
+
+// Arrows of a field with two state elements at its initial time, on a grid around a trajectory: displacements
+// over a time that is short beside the interval, all of one length.
+std::optional<Curve> arrows(const Trajectory& path, const Component& x, const Component& y, double span) {
+  double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+  widen(low[0], high[0], x.values);
+  widen(low[1], high[1], y.values);
+  constexpr int side = 18;
+  double spacing[2];
+  for (int i = 0; i < 2; ++i) {
+    if (!(low[i] <= high[i])) return {};
+    const double margin = high[i] > low[i] ? 0.1 * (high[i] - low[i]) : 1;
+    low[i] -= margin;
+    high[i] += margin;
+    spacing[i] = (high[i] - low[i]) / (side - 1);
+  }
+  std::vector<double> grid[2];
+  for (int row = 0; row < side; ++row)
+    for (int column = 0; column < side; ++column) {
+      grid[0].push_back(low[0] + spacing[0] * column);
+      grid[1].push_back(low[1] + spacing[1] * row);
+    }
+  const int64_t count = side * side;
+  // The grid's points take the places of the initial states; all else is shared.
+  Arrays values = path.values;
+  size_t element = 0;
+  for (const Description& output : path.model.outputs()) {
+    Array& start = values[output.name];
+    const std::vector<int64_t> own(output.shape.begin() + 1, output.shape.end());
+    const int64_t width = product(own, 0);
+    start.shape = own;
+    start.shape.insert(start.shape.begin(), count);
+    start.values.clear();
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t k = 0; k < width; ++k)
+        start.values.push_back(grid[element + static_cast<size_t>(k)][static_cast<size_t>(i)]);
+    element += static_cast<size_t>(width);
+  }
+  const double t0 = path.values.at("t0").values[0], shortly = t0 + 1e-4 * span;
+  values["t"] = {{2}, {t0, shortly}};
+  const Result<Dataset> data = path.model.bind(values);
+  if (!data) return {};
+  const Result<Evaluation> result = path.model.evaluate(*data, path.weights);
+  if (!result) return {};
+  std::vector<double> moved[2];
+  element = 0;
+  for (const Description& output : path.model.outputs()) {
+    const Array& states = result->outputs.at(output.name);  // [count, 2, …]
+    const int64_t width = product(states.shape, 2);
+    for (int64_t k = 0; k < width; ++k, ++element)
+      for (int64_t i = 0; i < count; ++i)
+        moved[element].push_back(states.values[static_cast<size_t>((2 * i + 1) * width + k)] -
+                                 grid[element][static_cast<size_t>(i)]);
+  }
+  Curve curve{"", Curve::Style::arrows, -1, {}, {}, {}, {}};
+  for (size_t i = 0; i < moved[0].size(); ++i) {
+    const double u = moved[0][i] / spacing[0], v = moved[1][i] / spacing[1], length = std::hypot(u, v);
+    if (!(length > 0) || !std::isfinite(length)) continue;
+    const double dx = 0.7 * spacing[0] * u / length, dy = 0.7 * spacing[1] * v / length;
+    curve.x.push_back(grid[0][i] - dx / 2);
+    curve.y.push_back(grid[1][i] - dy / 2);
+    curve.dx.push_back(dx);
+    curve.dy.push_back(dy);
+  }
+  return curve;
+}
+
+int plot_field(const Arguments& arguments, std::vector<Panel>& panels, std::vector<SampleFailure>& failures) {
+  const std::optional<Program> program = load(arguments);
+  if (!program) return 1;
+  int status = 0;
+  const std::optional<Trajectory> path = integrate(arguments, *program, status);
+  if (!path) return status;
+  failures = path->failures;
+  std::vector<Component> components;
+  for (const Description& d : path->model.outputs())
+    add_components(d.name, path->states.at(d.name), components);
+  panels.push_back(over_time(path->states.at("t").values, components, {}));
+  panels.back().title = arguments.field;
+  if (components.size() == 2) {
+    Panel plane;
+    plane.title = "phase plane";
+    plane.x_label = components[0].name;
+    plane.y_label = components[1].name;
+    if (std::optional<Curve> field =
+            arrows(*path, components[0], components[1], arguments.to - arguments.from))
+      plane.curves.push_back(std::move(*field));
+    plane.curves.push_back(curve_in_plane(components[0], components[1], Curve::Style::line, ""));
+    panels.push_back(std::move(plane));
+  }
+  return 0;
+}
+
+// As many bars as Freedman and Diaconis' rule asks for, heights that make the area one.
+Curve histogram(const std::string& title, int color, std::vector<double> values) {
+  Curve curve{title, Curve::Style::bars, color, {}, {}, {}, {}};
+  std::erase_if(values, [](double v) { return !std::isfinite(v); });
+  if (values.empty()) return curve;
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  const double low = values.front(), high = values.back(), quartiles = values[3 * n / 4] - values[n / 4];
+  const double width = 2 * quartiles / std::cbrt(static_cast<double>(n));
+  const double wanted = width > 0 ? (high - low) / width : 1;
+  const size_t bars = static_cast<size_t>(std::clamp(std::ceil(wanted), 1.0, 200.0));
+  const double step = high > low ? (high - low) / static_cast<double>(bars) : 1;
+  std::vector<double> count(bars, 0);
+  for (const double v : values) ++count[std::min(bars - 1, static_cast<size_t>((v - low) / step))];
+  for (size_t i = 0; i < bars; ++i) {
+    const double height = count[i] / (static_cast<double>(n) * step);
+    for (const size_t edge : {i, i + 1}) {
+      curve.x.push_back(low + step * static_cast<double>(edge));
+      curve.y.push_back(height);
+    }
+  }
+  return curve;
+}
+
+// Outputs without a time axis, over the samples: histograms, and points in the plane of an output of two.
+void add_densities(const Model& model, const Evaluation& result, bool sample_axis,
+                   std::vector<Panel>& panels) {
+  for (const Description& d : model.outputs()) {
+    const Array& array = result.outputs.at(d.name);
+    const int64_t width = product(array.shape, sample_axis ? 1 : 0);
+    const int64_t samples = sample_axis ? array.shape[0] : 1;
+    std::vector<Component> columns;
+    for (int64_t k = 0; k < width && panels.size() < most_histograms; ++k) {
+      Component c{width == 1 ? d.name : d.name + "[" + std::to_string(k) + "]", {}};
+      for (int64_t i = 0; i < samples; ++i)
+        c.values.push_back(array.values[static_cast<size_t>(i * width + k)]);
+      Panel panel;
+      panel.title = "density";
+      panel.x_label = c.name;
+      panel.curves.push_back(histogram("", 0, c.values));
+      panels.push_back(std::move(panel));
+      columns.push_back(std::move(c));
+    }
+    if (columns.size() == 2) {
+      Panel plane;
+      plane.title = "samples";
+      plane.x_label = columns[0].name;
+      plane.y_label = columns[1].name;
+      plane.equal_scales = true;
+      plane.curves.push_back(curve_in_plane(columns[0], columns[1], Curve::Style::points, ""));
+      panels.push_back(std::move(plane));
+    }
+  }
+}
+
+// An output of one sample, without the entries beyond the sample's own length.
+Array of_sample(const Array& array, bool sample_axis, int64_t sample) {
+  if (!sample_axis) return array;
+  Array own{{array.shape.begin() + 1, array.shape.end()}, {}};
+  const int64_t size = product(own.shape, 0);
+  own.values.assign(array.values.begin() + sample * size, array.values.begin() + (sample + 1) * size);
+  return own;
+}
+
+int plot_model(const Arguments& arguments, std::vector<Panel>& panels, std::vector<SampleFailure>& failures) {
+  const std::optional<Model> model = load_model(arguments);
+  if (!model) return 1;
+  if (model->outputs().empty()) {
+    usage_error("model " + model->name() + " has no output to draw");
+    return 1;
+  }
+  const std::optional<Arrays> weights = load_weights(arguments, *model);
+  if (!weights) return 1;
+  const std::optional<Dataset> data = load_data(arguments, *model);
+  if (!data) return 1;
+  if (arguments.sample >= data->samples()) {
+    usage_error("--sample " + std::to_string(arguments.sample) + ": there are " +
+                std::to_string(data->samples()) + " samples, and they count from 0");
+    return 2;
+  }
+  const Result<Evaluation> result = model->evaluate(*data, *weights);
+  print(result.diagnostics(), arguments);
+  if (!result) return static_cast<int>(result.outcome());
+  failures = result->failures;
+  std::vector<Component> lines, points;
+  std::vector<double> t;
+  for (const std::string& name : model->times()) t = data->values(name, arguments.sample).values;
+  const auto along_time = [&](const Array& array) {
+    return !t.empty() && !array.shape.empty() && array.shape[0] == static_cast<int64_t>(t.size());
+  };
+  for (const Description& d : model->outputs()) {
+    const Array own = of_sample(result->outputs.at(d.name), data->has_sample_axis(), arguments.sample);
+    if (d.shape.size() > 0 && d.shape[0] < 0 && along_time(own)) add_components(d.name, own, lines);
+  }
+  if (lines.empty()) {
+    add_densities(*model, *result, data->has_sample_axis(), panels);
+    return 0;
+  }
+  const std::vector<std::string> times = model->times();
+  for (const Description& d : model->data()) {
+    if (d.shape.empty() || d.shape[0] >= 0 || std::count(times.begin(), times.end(), d.name)) continue;
+    const Array own = data->values(d.name, arguments.sample);
+    if (along_time(own)) add_components(d.name, own, points);
+  }
+  panels.push_back(over_time(t, lines, points));
+  panels.back().title =
+      model->name() + (data->samples() > 1 ? ", sample " + std::to_string(arguments.sample) : "");
+  if (lines.size() == 2) {
+    Panel plane;
+    plane.title = "phase plane";
+    plane.x_label = lines[0].name;
+    plane.y_label = lines[1].name;
+    plane.curves.push_back(curve_in_plane(lines[0], lines[1], Curve::Style::line, ""));
+    if (points.size() == 2)
+      plane.curves.push_back(curve_in_plane(points[0], points[1], Curve::Style::points, "data"));
+    panels.push_back(std::move(plane));
+  }
+  return 0;
+}
+
+int plot_log(const Arguments& arguments, std::vector<Panel>& panels) {
+  const runtime::Result<runtime::DataFile> file = runtime::read_data(arguments.log);
+  if (!file) {
+    std::cerr << "nodec: error: " << file.errors().front().message() << "\n";
+    return 1;
+  }
+  const auto* table = std::get_if<runtime::Table>(&file->contents);
+  const int steps = table ? table->find("step") : -1;
+  Panel panel;
+  panel.title = "training";
+  panel.x_label = "step";
+  panel.y_label = "loss";
+  panel.logarithmic = true;
+  if (steps >= 0)
+    for (const runtime::Column& column : table->columns) {
+      if (column.name.find("loss") == std::string::npos) continue;
+      Curve curve{column.name, Curve::Style::line, static_cast<int>(panel.curves.size()), {}, {}, {}, {}};
+      for (size_t i = 0; i < column.values.size(); ++i) {
+        const double value = column.values[i];
+        if (std::isnan(value)) continue;  // no validation at this step
+        if (!(value > 0)) panel.logarithmic = false;
+        curve.x.push_back(table->columns[static_cast<size_t>(steps)].values[i]);
+        curve.y.push_back(value);
+      }
+      if (!curve.x.empty()) panel.curves.push_back(std::move(curve));
+    }
+  if (panel.curves.empty()) {
+    usage_error(arguments.log + " has no columns 'step' and 'loss', as the file of `train --log` does");
+    return 1;
+  }
+  panels.push_back(std::move(panel));
+  return 0;
+}
+
+}  // namespace
+
+int plot(const Arguments& arguments) {
+  const std::string out =
+      arguments.out.empty() ? std::filesystem::path(arguments.file).stem().string() + ".svg" : arguments.out;
+  std::vector<Panel> panels;
+  std::vector<SampleFailure> failures;
+  const int status = !arguments.log.empty()     ? plot_log(arguments, panels)
+                     : !arguments.field.empty() ? plot_field(arguments, panels, failures)
+                                                : plot_model(arguments, panels, failures);
+  if (status != 0) return status;
+  const std::string problem = draw(panels, out);
+  if (!problem.empty()) {
+    usage_error(problem);
+    return 1;
+  }
+  if (!arguments.quiet) std::cout << "picture: " << out << "\n";
+  return report(failures);
+}
+
+}  // namespace nodec::driver

@@ -1,0 +1,20 @@
+// Values given by --set -> a field's trajectory.
+#pragma once
+
+#include "compiler/driver/arguments.hpp"
+
+namespace nodec::driver {
+
+struct Trajectory {
+  Model model;    // Program::integrate's
+  Arrays values;  // what it was bound to: t0, t, initial states, inputs
+  Arrays weights;
+  Arrays states;  // t, and every state along it
+  std::vector<SampleFailure> failures;
+};
+
+// Integrates arguments.field from arguments.from to arguments.to; nothing, and `status` set, after printing
+// what is wrong.
+std::optional<Trajectory> integrate(const Arguments& arguments, const Program& program, int& status);
+
+}  // namespace nodec::driver
