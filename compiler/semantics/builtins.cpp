@@ -16,7 +16,7 @@ namespace {
 constexpr std::array derivatives = {"grad", "jacobian", "div", "jvp", "vjp"};
 constexpr std::array reducers = {"sum", "mean", "prod", "max", "min"};
 // Functions of the language that this version refuses.
-constexpr std::array later = {"linsolve", "logabsdet", "conv", "conv_transpose", "avg_pool", "max_pool"};
+constexpr std::array later = {"conv", "conv_transpose", "avg_pool", "max_pool"};
 
 template <class List>
 bool contains(const List& list, std::string_view name) {
@@ -38,7 +38,7 @@ Builtins::Builtins(Elaborator& elaborator, std::string name, CallSite& site)
 }
 
 const Builtins::Row* Builtins::find(std::string_view name) {
-  for (auto rows : {reductions(), arrangements(), tables()}) {
+  for (auto rows : {reductions(), arrangements(), tables(), algebra()}) {
     for (const Row& row : rows) {
       if (row.name == name) return &row;
     }
@@ -217,7 +217,8 @@ const std::vector<std::string>& Elaborator::builtin_names() const {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list(derivatives.begin(), derivatives.end());
     list.insert(list.end(), {"average", "int", "observed"});
-    for (auto rows : {Builtins::reductions(), Builtins::arrangements(), Builtins::tables()}) {
+    for (auto rows :
+         {Builtins::reductions(), Builtins::arrangements(), Builtins::tables(), Builtins::algebra()}) {
       for (const auto& row : rows) list.emplace_back(row.name);
     }
     for (const graph::Op& op : graph::ops()) {

@@ -27,6 +27,7 @@ class Builtins {
   static std::span<const Row> reductions();    // builtins_reductions.cpp
   static std::span<const Row> arrangements();  // builtins_arrangements.cpp
   static std::span<const Row> tables();        // builtins_tables.cpp
+  static std::span<const Row> algebra();       // builtins_algebra.cpp
   static const Row* find(std::string_view name);
 
   Value run(const Row& row);

@@ -204,7 +204,6 @@ Value build_einsum(Builtins& b) {
            std::to_string(labels.size()) + " operands are labelled, " + std::to_string(b.count() - 1) +
                " are given");
   }
-  if (labels.size() > 2) b.unsupported("'einsum' of more than two operands");
   std::vector<Tensor> operands;
   std::map<char, std::pair<Extent, size_t>> extents;
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -227,6 +226,18 @@ Value build_einsum(Builtins& b) {
       b.fail(Id::einsum_labels, b.at(0),
              std::string("'") + result[k] + "' of the result must stand once there and in an operand");
     }
+  }
+  // Two at a time, from the left; a label stays as long as something after it has it.
+  while (operands.size() > 2) {
+    std::string later = result, kept;
+    for (size_t i = 2; i < labels.size(); ++i) later += labels[i];
+    for (char label : labels[0] + labels[1]) {
+      if (later.find(label) != std::string::npos && kept.find(label) == std::string::npos) kept += label;
+    }
+    operands[1] = b.contract({labels[0], labels[1]}, kept, {operands[0], operands[1]});
+    labels[1] = kept;
+    operands.erase(operands.begin());
+    labels.erase(labels.begin());
   }
   return b.done(b.contract(labels, result, operands));
 }

@@ -196,7 +196,6 @@ Elaborator::Ranges Elaborator::ranges(const syntax::Iteration& iteration, Scope&
 
 Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
   const char* word = loop.scan ? "a scan" : "a fold";
-  if (loop.iteration.condition) unsupported(std::string("'if' in ") + word, loop.iteration.condition->span);
   Value carry = evaluate(*loop.initial, scope);
   const Ranges over = ranges(loop.iteration, scope);
   if (over.total.is_constant()) {

@@ -249,7 +249,8 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
     const Tensor x = real(arithmetic_operand(tensor(expr, scope), expr.span, "'stops'"));
     if (x.rank() != 1) fail(Id::time_rank, expr.span, "'stops'", "an array of one axis", x.type().text());
     if (!x.loops.empty()) unsupported("'stops' that vary with a loop", expr.span);
-    if (use.rule != StepRule::adaptive) fail(Id::option_of_adaptive, found->second->name->span, "stops", name);
+    if (use.rule != StepRule::adaptive)
+      fail(Id::option_of_adaptive, found->second->name->span, "stops", name);
     set(Control::stops, x.ref);
   }
   if (use.rule == StepRule::equal_steps) {

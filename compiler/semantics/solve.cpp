@@ -188,6 +188,8 @@ void Elaborator::adjoint_of(const syntax::Method* written, MethodUse& method, gr
   set(Control::adjoint_atol, atol);
   if (name == "backsolve") {
     info.adjoint = AdjointKind::backsolve;
+    if (!method.controls[static_cast<size_t>(Control::stops)]->type.scalar())
+      unsupported("'stops' with 'adjoint backsolve'", overridden ? Span{} : span);
   } else if (name == "interpolate" || name == "reversible") {
     unsupported("'adjoint " + name + "'", overridden ? Span{} : span);
   } else if (name != "checkpoint") {

@@ -39,7 +39,14 @@ class Adjoint {
         t1_bar_(b, "t1_bar"),
         step_bar_(b, "step_bar"),
         step_t_bar_(b, "step_t_bar"),
-        step_h_bar_(b, "step_h_bar") {}
+        step_h_bar_(b, "step_h_bar"),
+        stop_time_(b, "stop_time"),
+        stopping_(b, "stopping") {
+    if (!p_.stopping()) return;
+    f_.evaluate = [this](Builder& builder, Value t, Rows y, Rows k) {
+      p_.task.field->evaluate(builder, taken_at(builder, t), y, k);
+    };
+  }
 
   void write() {
     start();
@@ -60,7 +67,17 @@ class Adjoint {
   Rows y_bar(int stage) { return shift(b_, y_bar_, stage * p_.size); }
   Rows k_bar(int stage) { return shift(b_, k_bar_, stage * p_.size); }
 
+  // The time of a stage: a step that ends at a stop sees the field's limit from before it.
+  Value taken_at(Builder& b, Value t) const {
+    if (!p_.stopping()) return t;
+    return b.select(stopping_.get(b), p_.before_stop(b, t, stop_time_.get(b)), t);
+  }
+
   void start() {
+    if (p_.stopping()) {
+      stop_time_.set(b_, p_.t1);
+      stopping_.set(b_, b_.splat(b_.truth(false)));
+    }
     fill(b_, lambda_, p_.size, 0);
     fill(b_, nu_, p_.size, 0);
     clear_observed();
@@ -87,18 +104,39 @@ class Adjoint {
     each_element(b_, 0, p_.size, 1, [&](Value d) {
       store(b_, first, d, b_.select(kept, load(b_, entry.first, d), b_.real(0)));
     });
+    const Value stops = p_.stopping() ? b_.equal(entry.kept, b_.real(3)) : schedule::none;
+    if (p_.stopping()) {
+      stop_time_.set(b_, entry.to);
+      stopping_.set(b_, stops);
+    }
     attempt(b_, f_, p_.rk, t, h, z_, s_);
+    if (p_.stopping()) pull_beginning(stops, entry.to);
     step_t_bar_.set(b_, zero());
     step_h_bar_.set(b_, zero());
 
     const Value observing = b_.any(observes(kept, entry));
-    const Value moves = equal_steps() ? b_.any(kept) : b_.any(b_.equal(entry.kept, b_.real(2)));
+    const Value moves = equal_steps() ? b_.any(kept) : b_.any(b_.less(b_.real(1), entry.kept));
     // The end's derivative is read by interpolants only.
     b_.if_then(observing, [&] { pull_observations(kept, t, h, entry); });
     pull_stages(kept, t, h);
     b_.if_then(moves, [&] { add(step_h_bar_, size_cotangent(1, p_.rk.main_stages)); });
     carry(kept, h, entry);
     b_.if_then(observing, [&] { clear_observed(); });
+  }
+
+  // After a stop the first stage was taken anew at the end of the step: ν goes through it, not to k_last.
+  void pull_beginning(Value stops, Value to) {
+    b_.if_then(b_.any(stops), [&] {
+      const Rows pulled = y_bar(0);
+      each_element(b_, 0, p_.size, 1,
+                   [&](Value d) { store(b_, kappa_, d, b_.select(stops, load(b_, nu_, d), b_.real(0))); });
+      p_.task.field->pull(b_, to, s_.state(b_, p_.rk, last()), kappa_, pulled, t_pulled_, true, true);
+      each_element(b_, 0, p_.size, 3, [&](Value d) {
+        const Value lambda = load(b_, lambda_, d), nu = load(b_, nu_, d);
+        store(b_, lambda_, d, b_.select(stops, b_.add(lambda, load(b_, pulled, d)), lambda));
+        store(b_, nu_, d, b_.select(stops, b_.real(0), nu));
+      });
+    });
   }
 
   Value observes(Value kept, const TapeEntry& entry) {
@@ -117,7 +155,9 @@ class Adjoint {
           const Value i = b_.select(mask, before, b_.integer(0));
           cursor_.set(b_, b_.select(mask, i, cursor_.get(b_)));
           const Value time = p_.time(b_, i);
-          const Value end = b_.select(b_.equal(entry.kept, b_.real(2)), p_.t1, b_.add(t, h));
+          const Value sum =
+              p_.stopping() ? b_.select(stopping_.get(b_), entry.to, b_.add(t, h)) : b_.add(t, h);
+          const Value end = b_.select(b_.equal(entry.kept, b_.real(2)), p_.t1, sum);
           const Value at_end = b_.equal(time, end);
           const Value theta = b_.select(at_end, b_.real(1), b_.div(b_.sub(time, t), h));
           const std::vector<Value> weights = interpolant_weights(b_, p_.rk, theta);
@@ -174,7 +214,9 @@ class Adjoint {
     const Value later = weighted_sum(b_, column, y_bar_, p_.size, d);
     return later == schedule::none ? kappa : b_.fma(h, later, kappa);
   }
-  void pull(Value t, Rows y, Rows to) { p_.task.field->pull(b_, t, y, kappa_, to, t_pulled_, true, true); }
+  void pull(Value t, Rows y, Rows to) {
+    p_.task.field->pull(b_, taken_at(b_, t), y, kappa_, to, t_pulled_, true, true);
+  }
 
   void pull_stages(Value kept, Value t, Value h) {
     for (int stage = last(); stage >= 1; --stage) {
@@ -219,15 +261,17 @@ class Adjoint {
       step_bar_.set(b_, b_.select(kept, b_.add(step_bar_.get(b_), b_.add(h_bar, after)), step_bar_.get(b_)));
       t_bar_.set(b_, b_.select(kept, b_.add(t_bar, after), after));
     } else {
-      const Value to_end = b_.equal(entry.kept, b_.real(2));
-      t1_bar_.set(b_, b_.select(to_end, h_bar, t1_bar_.get(b_)));
-      t_bar_.set(b_, b_.select(kept, b_.select(to_end, b_.sub(t_bar, h_bar), b_.add(t_bar, after)), after));
+      // A step's end that is given: t1, or a stop, which takes no cotangent.
+      const Value given = b_.less(b_.real(1), entry.kept);
+      t1_bar_.set(b_, b_.select(b_.equal(entry.kept, b_.real(2)), h_bar, t1_bar_.get(b_)));
+      t_bar_.set(b_, b_.select(kept, b_.select(given, b_.sub(t_bar, h_bar), b_.add(t_bar, after)), after));
     }
   }
 
   // ---- the initial time: the first stage of all, and what was observed before any step
 
   void finish_at_start() {
+    if (p_.stopping()) stopping_.set(b_, b_.splat(b_.truth(false)));
     const Rows initial = p_.task.initial, results = task_.results_bar, to = task_.initial_bar;
     copy(b_, kappa_, nu_, p_.size);
     pull(p_.t0, initial, to);
@@ -285,6 +329,8 @@ class Adjoint {
   Variable cursor_;                     // observations not yet pulled
   Variable t_bar_, t1_bar_, step_bar_;  // of the step's end; of the end; of the common step
   Variable step_t_bar_, step_h_bar_;    // within one entry
+  Variable stop_time_;                  // where the entry's step ends,
+  Flag stopping_;                       // if that is a stop
 };
 
 }  // namespace

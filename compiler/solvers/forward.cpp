@@ -17,9 +17,10 @@ namespace {
 using runtime::Failure;
 using schedule::Recording;
 
-// What the running lanes try: from t by h to `to`, which is t1 exactly where `last`.
+// What the running lanes try: from t by h to `to`, which is t1 exactly where `last`, and one of the solve's
+// stops where `stops`. entry: the number of the tape's entry that is replayed.
 struct Step {
-  Value running, t, h, last, to;
+  Value running, t, h, last, to, stops, entry;
 };
 
 class Forward {
@@ -37,7 +38,16 @@ class Forward {
         h_(b, "h"),
         steps_(b, "steps", schedule::Kind::integer),
         evaluations_(b, "evaluations", schedule::Kind::integer),
-        accepted_(b, "accepted", schedule::Kind::integer) {}
+        accepted_(b, "accepted", schedule::Kind::integer),
+        stop_(b, "stop", schedule::Kind::integer),
+        stop_time_(b, "stop_time"),
+        stopping_(b, "stopping") {
+    if (!p_.stopping()) return;
+    f_.evaluate = [this](Builder& builder, Value t, Rows y, Rows k) {
+      const Value before = p_.before_stop(builder, t, stop_time_.get(builder));
+      p_.task.field->evaluate(builder, builder.select(stopping_.get(builder), before, t), y, k);
+    };
+  }
 
   void write() {
     start();
@@ -78,6 +88,12 @@ class Forward {
     t_.set(b_, p_.t0);
     h_.set(b_, b_.splat(b_.real(0)));
     controller_.start(b_);
+    if (p_.stopping()) {
+      stop_.set(b_, b_.splat(b_.integer(0)));
+      stop_time_.set(b_, p_.t0);
+      stopping_.set(b_, b_.splat(b_.truth(false)));
+      pass_stops(ordered, p_.t0);
+    }
     observer_.start(b_, p_, ordered);
 
     const Rows first = s_.derivative(b_, 0);
@@ -120,6 +136,40 @@ class Forward {
     return operand->is(graph::Kind::constant) && !p_.first_step_is(0);
   }
 
+  // ---- stops
+
+  // Counts the stops of the masked lanes up to a time.
+  void pass_stops(Value mask, Value to) {
+    auto passed = [&] {
+      const Value i = stop_.get(b_);
+      return both(mask, b_.integer_less(i, p_.task.stops), p_.reached(b_, p_.stop(b_, i), to));
+    };
+    b_.while_loop([&] { return b_.any(passed()); }, [&] { count(stop_, passed()); });
+  }
+
+  // Steps that reach the next stop before t1 end there.
+  void clip(Step& step, Value h) {
+    const Value next = p_.stop(b_, stop_.get(b_)), remaining = b_.sub(next, step.t);
+    const Value ahead =
+        both(b_.integer_less(stop_.get(b_), p_.task.stops), not_(p_.reached(b_, p_.t1, next)));
+    step.stops = both(step.running, ahead, covers(b_, h, remaining, true));
+    step.last = both(step.last, not_(step.stops));
+    step.h = b_.select(step.stops, remaining, step.h);
+    step.to = next;
+  }
+
+  // The field may jump at a stop: what follows begins with its value there.
+  void begin_anew(const Step& step, Value accepted) {
+    const Value anew = both(accepted, step.stops);
+    b_.if_then(b_.any(anew), [&] {
+      const Rows first = s_.derivative(b_, 0), fresh = s_.derivative(b_, 1);
+      p_.task.field->evaluate(b_, step.to, z_, fresh);
+      each_element(b_, 0, p_.size, 1, [&](Value d) { store(b_, first, d, load(b_, fresh, d), anew); });
+      count(evaluations_, anew);
+      pass_stops(anew, step.to);
+    });
+  }
+
   // ---- which step
 
   Step chosen() {
@@ -134,6 +184,7 @@ class Forward {
       const Value h = p_.adaptive ? h_.get(b_) : constant_step();
       step.last = covers(b_, h, remaining, p_.adaptive);
       step.h = b_.select(step.last, remaining, h);
+      if (p_.stopping()) clip(step, h);
     }
     return completed(step);
   }
@@ -147,6 +198,12 @@ class Forward {
     step.h = p_.info.rule == graph::StepRule::equal_steps
                  ? constant_step()
                  : b_.select(step.last, b_.sub(p_.t1, step.t), entry.h);
+    if (p_.stopping()) {
+      step.stops = both(step.running, b_.equal(entry.kept, b_.real(3)));
+      step.to = entry.to;
+      step.h = b_.select(step.stops, b_.sub(entry.to, step.t), step.h);
+    }
+    step.entry = number;
     return completed(step);
   }
 
@@ -160,7 +217,8 @@ class Forward {
   Step completed(Step step) {
     // Multiples of a constant step do not drift.
     const Value sum = p_.adaptive ? b_.add(step.t, step.h) : b_.fma(steps_after(), constant_step(), p_.t0);
-    step.to = b_.select(step.last, p_.t1, sum);
+    const Value end = p_.stopping() ? b_.select(step.stops, step.to, sum) : sum;
+    step.to = b_.select(step.last, p_.t1, end);
     step.h = b_.select(step.running, step.h, b_.real(0));
     return step;
   }
@@ -169,6 +227,10 @@ class Forward {
 
   void advance(const Step& step) {
     const bool controlled = p_.adaptive && !replaying();
+    if (p_.stopping()) {
+      stop_time_.set(b_, step.to);
+      stopping_.set(b_, step.stops);
+    }
     attempt(b_, f_, p_.rk, step.t, step.h, z_, s_);
     if (!p_.rk.fsal_added) finish(b_, f_, p_.rk, step.t, step.h, s_);
     count(evaluations_, step.running, p_.rk.main_stages - (p_.rk.fsal_added ? 2 : 1));
@@ -188,14 +250,21 @@ class Forward {
       b_.if_then(b_.any(inside), [&] { take_dense_stages(b_, f_, p_.rk, step.t, step.h, z_, s_); });
       count(evaluations_, inside, p_.rk.stages() - p_.rk.main_stages);
     }
-    if (p_.task.recording == Recording::record) {
-      push_entry(b_, p_, step.t, step.h, accepted, step.last, observer_.cursor.get(b_), z_,
-                 s_.derivative(b_, 0));
-    }
+    TapeEntry entry{step.t,  step.h, kept(step, accepted), observer_.cursor.get(b_),
+                    step.to, z_,     s_.derivative(b_, 0)};
+    if (p_.task.recording == Recording::record) push_entry(b_, p_, entry);
+    // An adjoint may unwind what is replayed.
+    if (replaying()) replace_entry(b_, p_, step.entry, entry, step.running);
     // Replayed observation times may have moved past the end by a difference's increment.
     const Value flush = replaying() ? step.last : b_.truth(false);
     observer_.step(b_, p_, accepted, flush, step.t, step.h, step.to, z_, s_);
     commit(step, error, accepted);
+  }
+
+  Value kept(const Step& step, Value accepted) {
+    Value code = b_.select(step.last, b_.real(2), b_.real(1));
+    if (p_.stopping()) code = b_.select(step.stops, b_.real(3), code);
+    return b_.select(accepted, code, b_.real(0));
   }
 
   // `error` and the rows of the attempt still hold: a failure names the element that is worst.
@@ -205,7 +274,13 @@ class Forward {
     Value failed, code;
     if (p_.adaptive && !replaying()) {
       const Value factor = controller_.factor(b_, p_.rk, p_.controls, error, accepted, step.running);
-      const Value h = b_.mul(step.h, factor);
+      Value h = b_.mul(step.h, factor);
+      if (p_.stopping()) {
+        // A step cut short by a stop says little about the next.
+        const Value wanted = h_.get(b_);
+        const Value longer = both(accepted, step.stops, b_.less(b_.abs(h), b_.abs(wanted)));
+        h = b_.select(longer, wanted, h);
+      }
       h_.set(b_, h, step.running);
       const Value small = both(negligible(b_, t, h), not_(covers(b_, h, b_.sub(p_.t1, t), true)));
       const Value limit = b_.less_equal(p_.controls.max_steps, b_.to_real(steps_.get(b_)));
@@ -234,6 +309,7 @@ class Forward {
       store(b_, z_, d, b_.select(accepted, load(b_, end, d), load(b_, z_, d)));
       store(b_, first, d, b_.select(accepted, load(b_, last, d), load(b_, first, d)));
     });
+    if (p_.stopping()) begin_anew(step, accepted);
     t_.set(b_, t);
     const Value running = running_.get(b_);
     running_.set(b_, both(running, not_(done), not_(failed)));
@@ -255,6 +331,8 @@ class Forward {
   Controller controller_;
   Flag running_;
   Variable t_, h_, steps_, evaluations_, accepted_;
+  Variable stop_, stop_time_;  // number of the next stop; where the step that is tried ends,
+  Flag stopping_;              // if it ends at a stop
 };
 
 }  // namespace

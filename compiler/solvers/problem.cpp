@@ -1,6 +1,8 @@
 // What forward and backward of one solve share (see problem.hpp).
 #include "compiler/solvers/problem.hpp"
 
+#include <limits>
+
 namespace nodec::solvers {
 
 namespace {
@@ -55,6 +57,19 @@ System Problem::system() const {
 Value Problem::time(Builder& b, Value i) const {
   const Value last = b.integer_sub(count, b.integer(1));
   return b.splat(task.time(b, b.max(b.integer(0), b.min(i, last))));
+}
+
+Value Problem::stop(Builder& b, Value i) const {
+  const Value last = b.integer_sub(task.stops, b.integer(1));
+  return b.splat(task.stop(b, b.max(b.integer(0), b.min(i, last))));
+}
+
+Value Problem::before_stop(Builder& b, Value t, Value to) const {
+  const double epsilon =
+      b.double_precision() ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+  const Value gap = b.max(b.mul(b.real(epsilon), b.abs(to)), b.real(smallest_weight(b)));
+  const Value limit = b.sub(b.mul(direction, to), gap);
+  return b.mul(direction, b.min(b.mul(direction, t), limit));
 }
 
 Value Problem::reached(Builder& b, Value a, Value by) const {

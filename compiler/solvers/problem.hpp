@@ -30,6 +30,12 @@ struct Problem {
   Value reached(Builder& b, Value a, Value by) const;
   Value steps_wanted(Builder& b) const;    // equal_steps: how many (lanes real)
   bool first_step_is(double value) const;  // adaptive: known to be this constant
+  // Some steps must end at given times.
+  bool stopping() const { return task.stop != nullptr; }
+  Value stop(Builder& b, Value i) const;  // the i-th such time (lanes integer), some time where there is none
+  // The time at which a stage is taken of a step that ends at the stop `to`: the field's limit from before
+  // it.
+  Value before_stop(Builder& b, Value t, Value to) const;
   int first_observed() const { return info.initial_observed ? 1 : 0; }
 };
 

@@ -7,7 +7,8 @@ namespace {
 
 enum Row : int64_t { row_t, row_h, row_kept, row_cursor, row_z };
 
-int64_t entry_rows(const Problem& p) { return row_z + 2 * p.size; }
+int64_t entry_rows(const Problem& p) { return row_z + 2 * p.size + (p.stopping() ? 1 : 0); }
+int64_t row_to(const Problem& p) { return row_z + 2 * p.size; }
 
 }  // namespace
 
@@ -21,21 +22,32 @@ void create_tape(Builder& b, const Problem& p) {
                           .values = {}});
 }
 
-void push_entry(Builder& b, const Problem& p, Value t, Value h, Value accepted, Value last, Value cursor,
-                Rows z, Rows first) {
+void push_entry(Builder& b, const Problem& p, const TapeEntry& entry) {
   const BufferId tape = p.task.tape;
+  const Value accepted = b.less(b.real(0), entry.kept);
   b.if_then(b.any(accepted), [&] {
     b.reserve(tape, b.index(1));
     const Value count = b.tape_count(tape);
-    const Value base = b.integer_mul(count, b.index(entry_rows(p)));
-    const Rows entry{tape, base};
-    store(b, entry, b.index(row_t), t);
-    store(b, entry, b.index(row_h), h);
-    store(b, entry, b.index(row_kept), b.select(accepted, b.select(last, b.real(2), b.real(1)), b.real(0)));
-    store(b, entry, b.index(row_cursor), b.to_real(cursor));
-    copy(b, shift(b, entry, row_z), z, p.size);
-    copy(b, shift(b, entry, row_z + p.size), first, p.size);
+    const Rows rows{tape, b.integer_mul(count, b.index(entry_rows(p)))};
+    store(b, rows, b.index(row_t), entry.t);
+    store(b, rows, b.index(row_h), entry.h);
+    store(b, rows, b.index(row_kept), entry.kept);
+    store(b, rows, b.index(row_cursor), b.to_real(entry.cursor));
+    copy(b, shift(b, rows, row_z), entry.z, p.size);
+    copy(b, shift(b, rows, row_z + p.size), entry.first, p.size);
+    if (p.stopping()) store(b, rows, b.index(row_to(p)), entry.to);
     b.set_tape_count(tape, b.integer_add(count, b.index(1)));
+  });
+}
+
+void replace_entry(Builder& b, const Problem& p, Value number, const TapeEntry& entry, Value mask) {
+  const Rows rows{p.task.tape, b.integer_mul(number, b.index(entry_rows(p)))};
+  store(b, rows, b.index(row_t), entry.t, mask);
+  store(b, rows, b.index(row_h), entry.h, mask);
+  store(b, rows, b.index(row_cursor), b.to_real(entry.cursor), mask);
+  each_element(b, 0, p.size, 2, [&](Value d) {
+    store(b, shift(b, rows, row_z), d, load(b, entry.z, d), mask);
+    store(b, shift(b, rows, row_z + p.size), d, load(b, entry.first, d), mask);
   });
 }
 
@@ -46,6 +58,7 @@ TapeEntry read_entry(Builder& b, const Problem& p, Value number) {
   e.h = load(b, entry, b.index(row_h));
   e.kept = load(b, entry, b.index(row_kept));
   e.cursor = b.to_integer(load(b, entry, b.index(row_cursor)));
+  e.to = p.stopping() ? load(b, entry, b.index(row_to(p))) : schedule::none;
   e.z = shift(b, entry, row_z);
   e.first = shift(b, entry, row_z + p.size);
   return e;

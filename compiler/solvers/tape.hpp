@@ -5,16 +5,20 @@
 
 namespace nodec::solvers {
 
-// Rows of an entry. `kept`: 0 where the lane did not step, 1 where it did, 2 where the step ends at t1.
+// Rows of an entry. `kept`: 0 where the lane did not step, 1 where it did, 2 where the step ends at t1, 3
+// where it ends at one of `stops`.
 struct TapeEntry {
   Value t, h, kept, cursor;  // lanes: real, real, real, integer (observations written before)
+  Value to;                  // lanes real: where the step ends; solves with stops only
   Rows z, first;             // [D] each, on the tape
 };
 
 // Creates the tape's buffer (schedule::SolveTask::tape).
 void create_tape(Builder& b, const Problem& p);
-void push_entry(Builder& b, const Problem& p, Value t, Value h, Value accepted, Value last, Value cursor,
-                Rows z, Rows first);
+// kept: a lane's code as above. Of an entry that is read, t, h, to, cursor and the rows count.
+void push_entry(Builder& b, const Problem& p, const TapeEntry& entry);
+// Puts what replaying makes of an entry in its place, where `mask` holds.
+void replace_entry(Builder& b, const Problem& p, Value number, const TapeEntry& entry, Value mask);
 TapeEntry read_entry(Builder& b, const Problem& p, Value number);
 
 }  // namespace nodec::solvers

@@ -257,12 +257,54 @@ TEST_CASE("what has no derivative is refused by name") {
   const Ref x = g.parameter("x", {});
   CHECK(refused(g, apply(g, "digamma", {x}), x) ==
         "derivative of digamma: the trigamma function is not provided");
-  const Field decay = [&](Ref, const std::vector<Ref>& z) -> std::vector<Ref> { return {neg(g, z[0])}; };
-  const Ref y = at(g, g.part(solve(g, decay, {x}, g.constant(0.0), g.constant({1}, real({1}))), 0), 0, 0);
+}
+
+TEST_CASE("derivatives of a solve: forward, second and third agree with its closed form") {
+  Graph g;
+  const Ref x = g.parameter("x", {});
+  // z' = −z², z(1) = x/(1 + x)
+  const Field field = [&](Ref, const std::vector<Ref>& z) -> std::vector<Ref> {
+    return {neg(g, mul(g, z[0], z[0]))};
+  };
+  SolveOptions options;
+  options.rule = StepRule::adaptive;
+  const Ref y =
+      at(g, g.part(solve(g, field, {x}, g.constant(0.0), g.constant({1}, real({1})), options), 0), 0, 0);
+  const Environment sample = parameters({{"x", Tensor::scalar(0.7)}});
   Refusal refusal;
-  jvp(g, {y}, {x}, {g.constant(1.0)}, &refusal);
-  CHECK(refusal.message == "derivative of an expression that contains a solve, forward mode");
-  const Ref slope = gradient_of(g, y, x);
-  CHECK(count(slope, Kind::adjoint) == 1);
-  CHECK(refused(g, slope, x) == "second derivative through a solve: the derivative of its adjoint");
+  const Ref forward = jvp(g, {y}, {x}, {g.constant(2.0)}, &refusal)[0];
+  const Ref first = gradient_of(g, y, x), second = gradient_of(g, first, x);
+  const Ref along = jvp(g, {first}, {x}, {g.constant(1.0)}, &refusal)[0];
+  const Ref third = jvp(g, {second}, {x}, {g.constant(1.0)}, &refusal)[0];
+  REQUIRE(refusal.message.empty());
+  for (const auto& [value, expected] :
+       {std::pair{forward, 2 / (1.7 * 1.7)}, std::pair{first, 1 / (1.7 * 1.7)},
+        std::pair{second, -2 / (1.7 * 1.7 * 1.7)}, std::pair{along, -2 / (1.7 * 1.7 * 1.7)},
+        std::pair{third, 6 / (1.7 * 1.7 * 1.7 * 1.7)}}) {
+    CHECK(evaluate(value, sample).values[0] == doctest::Approx(expected).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("a recurrence: values, gradient and second derivative agree with its closed form") {
+  Graph g;
+  const Ref x = g.parameter("x", {});
+  // z ← x·z, five times from 3
+  const std::vector<Ref> variables = g.variables({Type{}, Type{}});
+  SolveInfo info{};
+  info.field = g.close(variables, {mul(g, x, variables[1])});
+  info.states.push_back({"z", "test.node:1"});
+  info.rule = StepRule::recurrence;
+  info.initial_observed = true;
+  const std::vector<Ref> controls(static_cast<size_t>(Control::count), g.constant(0.0));
+  const Ref node = g.solve(info, {g.constant(3.0)}, g.constant(0.0), to_real(g, g.iota(6)), controls);
+  const Ref y = at(g, g.part(node, 0), 0, 5);
+  const std::vector<Output> outputs{{"y", y}, {"slope", gradient_of(g, y, x)}};
+  CHECK(verify(g, outputs).empty());
+  const Environment sample = parameters({{"x", Tensor::scalar(1.1)}});
+  CHECK(evaluate(y, sample).values[0] == doctest::Approx(3 * std::pow(1.1, 5)).epsilon(1e-14));
+  CHECK(evaluate(outputs[1].value, sample).values[0] ==
+        doctest::Approx(15 * std::pow(1.1, 4)).epsilon(1e-14));
+  Refusal refusal;
+  const Ref bend = jvp(g, {outputs[1].value}, {x}, {g.constant(1.0)}, &refusal)[0];
+  CHECK(evaluate(bend, sample).values[0] == doctest::Approx(60 * std::pow(1.1, 3)).epsilon(1e-13));
 }
