@@ -32,6 +32,7 @@ class FunctionEmitter {
   llvm::Value* compute(const schedule::Instruction& i);
   llvm::Value* divide(llvm::Value* a, llvm::Value* b, bool remainder);
   llvm::Value* shift(const schedule::Instruction& i, llvm::Value* a);
+  llvm::Value* to_integer(llvm::Value* x, llvm::Type* type);
   llvm::Value* constant(const schedule::Instruction& i);
 
   // ---- lanes.cpp
@@ -64,6 +65,8 @@ class FunctionEmitter {
   llvm::Value* lane_addresses(schedule::BufferId id,
                               llvm::Value* index);  // any index; of strided buffers too
   bool contiguous(schedule::BufferId id) const;
+  // Every element's number fits an integer of the program, which indices then need not leave.
+  bool small(schedule::BufferId id) const;
 
   // ---- places.cpp
   // The first element of a buffer.

@@ -1,4 +1,6 @@
 // Loads and stores: rows of lanes, single elements, and each lane's own element.
+#include <limits>
+
 #include "compiler/codegen/function_emitter.hpp"
 
 namespace nodec::codegen {
@@ -30,7 +32,18 @@ llvm::Value* FunctionEmitter::element_address(BufferId id, llvm::Value* index) {
   return b_.CreateInBoundsGEP(element_type(buffer(id)), base(id), index);
 }
 
+bool FunctionEmitter::small(BufferId id) const {
+  const graph::Extent& size = buffer(id).size;
+  return in_rows(buffer(id)) && !strided(buffer(id)) && size.is_constant() &&
+         size.value() < std::numeric_limits<int32_t>::max() / m_.lanes;
+}
+
 llvm::Value* FunctionEmitter::lane_addresses(BufferId id, llvm::Value* index) {
+  if (has_lanes(index) && small(id)) {
+    llvm::Value* first = b_.CreateMul(index, spread(llvm::ConstantInt::get(m_.integer, m_.lanes)));
+    return b_.CreateInBoundsGEP(element_type(buffer(id)), base(id),
+                                b_.CreateAdd(first, lane_numbers(m_.integer)));
+  }
   llvm::Value* places = has_lanes(index) ? b_.CreateSExt(index, m_.lanes_of(m_.index)) : spread(index);
   if (strided(buffer(id))) {
     // The caller's array, also where a contiguous copy of it exists.
@@ -75,6 +88,11 @@ void FunctionEmitter::store(BufferId id, llvm::Value* index, llvm::Value* value,
       value = b_.CreateSelect(mask, value, b_.CreateAlignedLoad(value->getType(), address, alignment(b)));
     }
     b_.CreateAlignedStore(value, address, alignment(b));
+    return;
+  }
+  if (m_.target.vector_bits == 512) {
+    llvm::Value* every = mask ? mask : spread(b_.getTrue());
+    b_.CreateMaskedScatter(value, lane_addresses(id, index), alignment(b), every);
     return;
   }
   llvm::Value* indices = spill(b_.CreateSExt(index, m_.lanes_of(m_.index)), 0);

@@ -55,7 +55,7 @@ void run_passes_of(codegen::Module& module, llvm::TargetMachine& machine) {
 bool write(codegen::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type,
            llvm::raw_pwrite_stream& stream) {
   llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, type)) return false;
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, type, true)) return false;
   passes.run(*module.llvm().module);
   return true;
 }
