@@ -41,6 +41,7 @@ void print_json(const CompileReport& r) {
                             {"forward_code_bytes", r.forward_code_bytes},
                             {"gradient_code_bytes", r.gradient_code_bytes},
                             {"bytes_per_sample", r.bytes_per_sample},
+                            {"record_bytes_per_step", r.record_bytes_per_step},
                             {"stages_ms", stages},
                             {"total_ms", r.total_milliseconds}};
   std::cout << out.dump(2) << "\n";
@@ -71,10 +72,17 @@ void print_text(const CompileReport& r) {
       std::printf("  of its vjp, adjoint stage:   %lld multiply-adds, %lld elementwise operations\n",
                   static_cast<long long>(f.vjp_multiply_adds), static_cast<long long>(f.vjp_operations));
   }
-  std::printf("machine code: %lld bytes forward", static_cast<long long>(r.forward_code_bytes));
   if (r.gradient_code_bytes > 0)
-    std::printf(", %lld bytes gradient", static_cast<long long>(r.gradient_code_bytes));
-  std::printf("\nworkspace: %lld bytes a sample\n", static_cast<long long>(r.bytes_per_sample));
+    std::printf(
+        "machine code: %lld bytes of the loss and its gradient; outputs are compiled when they are asked "
+        "for\n",
+        static_cast<long long>(r.gradient_code_bytes));
+  else
+    std::printf("machine code: %lld bytes, no gradient\n", static_cast<long long>(r.forward_code_bytes));
+  std::printf("memory: %lld bytes a sample", static_cast<long long>(r.bytes_per_sample));
+  if (r.record_bytes_per_step > 0)
+    std::printf(", and %lld for each of its accepted steps", static_cast<long long>(r.record_bytes_per_step));
+  std::printf("\n");
   std::printf("compiled in %.1f ms\n", r.total_milliseconds);
 }
 

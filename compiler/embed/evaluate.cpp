@@ -32,26 +32,45 @@ Diagnostic run_failure(runtime::RunState state) {
           : "out of memory for the steps of the solves; use fewer samples a call, or `adjoint backsolve`");
 }
 
+// Every sample of a dataset, run once; without a runner, the diagnostics say why.
+struct Run {
+  std::unique_ptr<embed::Runner> runner;
+  std::vector<int64_t> samples;
+  std::vector<Diagnostic> diagnostics;
+};
+
+Run run_once(const Model::State& model, const Dataset& data, const Arrays& weights, embed::Mode mode) {
+  Run out;
+  const Options& options = model.program->options;
+  const Result<std::vector<double>> values = embed::parameter_values(model.model, weights);
+  if (!values) {
+    out.diagnostics = values.diagnostics();
+    return out;
+  }
+  const bool f64 = options.precision == Precision::f64;
+  const std::shared_ptr<const embed::Unit> unit =
+      model.unit(data.state->shared, mode, embed::choose_lanes(data.samples(), f64),
+                 !data.state->binding.sample_lengths.empty(), out.diagnostics);
+  if (!unit) return out;
+  auto runner = std::make_unique<embed::Runner>(unit, *data.state, f64, options.threads, options.seed);
+  out.samples.resize(static_cast<size_t>(data.samples()));
+  std::iota(out.samples.begin(), out.samples.end(), 0);
+  embed::Settings settings;
+  settings.samples = static_cast<double>(data.samples());
+  const runtime::RunState ran = runner->run(every_sample(*data.state), *values, settings, out.samples);
+  if (ran == runtime::RunState::done)
+    out.runner = std::move(runner);
+  else
+    out.diagnostics.push_back(run_failure(ran));
+  return out;
+}
+
 }  // namespace
 
 Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) const try {
-  const Options& options = state->program->options;
-  Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
-  if (!values) return Result<Evaluation>::failed(values.diagnostics());
-  std::vector<Diagnostic> diagnostics;
-  const bool f64 = options.precision == Precision::f64;
-  const std::shared_ptr<const embed::Unit> unit =
-      state->unit(data.state->shared, embed::Mode::forward, embed::choose_lanes(data.samples(), f64),
-                  !data.state->binding.sample_lengths.empty(), diagnostics);
-  if (!unit) return Result<Evaluation>::failed(diagnostics);
-  embed::Runner runner(unit, *data.state, f64, options.threads, options.seed);
-  const std::vector<int64_t> rows = every_sample(*data.state);
-  std::vector<int64_t> identities(rows.size());
-  std::iota(identities.begin(), identities.end(), 0);
-  embed::Settings settings;
-  settings.samples = static_cast<double>(data.samples());
-  const runtime::RunState ran = runner.run(rows, *values, settings, identities);
-  if (ran != runtime::RunState::done) return Result<Evaluation>::failed({run_failure(ran)});
+  const Run run = run_once(*state, data, weights, embed::Mode::forward);
+  if (!run.runner) return Result<Evaluation>::failed(run.diagnostics);
+  const embed::Runner& runner = *run.runner;
 
   Evaluation out;
   for (const schedule::Interface::Result& r : runner.interface().results) {
@@ -66,36 +85,22 @@ Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) c
     }
   }
   out.solves = runner.statistics(state->model.solves);
-  out.failures = runner.failures(identities);
+  out.failures = runner.failures(run.samples);
   return out;
 } catch (...) {
   return Result<Evaluation>::failed({embed::caught()});
 }
 
 Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) const try {
-  const Options& options = state->program->options;
   if (!has_loss())
     return Result<Gradient>::failed(
         {embed::plain(Severity::error, "no_loss", "model " + name() + " has no loss to differentiate")});
-  Result<std::vector<double>> values = embed::parameter_values(state->model, weights);
-  if (!values) return Result<Gradient>::failed(values.diagnostics());
-  std::vector<Diagnostic> diagnostics;
-  const bool f64 = options.precision == Precision::f64;
-  const std::shared_ptr<const embed::Unit> unit =
-      state->unit(data.state->shared, embed::Mode::inputs, embed::choose_lanes(data.samples(), f64),
-                  !data.state->binding.sample_lengths.empty(), diagnostics);
-  if (!unit) return Result<Gradient>::failed(diagnostics);
-  embed::Runner runner(unit, *data.state, f64, options.threads, options.seed);
-  const std::vector<int64_t> rows = every_sample(*data.state);
-  std::vector<int64_t> identities(rows.size());
-  std::iota(identities.begin(), identities.end(), 0);
-  embed::Settings settings;
-  settings.samples = static_cast<double>(data.samples());
-  const runtime::RunState ran = runner.run(rows, *values, settings, identities);
-  if (ran != runtime::RunState::done) return Result<Gradient>::failed({run_failure(ran)});
+  const Run run = run_once(*state, data, weights, embed::Mode::inputs);
+  if (!run.runner) return Result<Gradient>::failed(run.diagnostics);
+  const embed::Runner& runner = *run.runner;
 
   Gradient out;
-  out.failures = runner.failures(identities);
+  out.failures = runner.failures(run.samples);
   const bool failed = !out.failures.empty();
   out.loss = failed ? not_a_number : runner.total_scalar("mean:loss");
   for (const schedule::Interface::Result& r : runner.interface().results) {
@@ -106,7 +111,7 @@ Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) con
     // A failed sample makes what all samples share unknown, and its own gradient; the others' stand.
     if (shared && failed) std::fill(array.values.begin(), array.values.end(), not_a_number);
     if (!shared && failed) {
-      const size_t elements = array.values.size() / rows.size();
+      const size_t elements = array.values.size() / run.samples.size();
       for (const SampleFailure& f : out.failures)
         std::fill_n(array.values.begin() + f.sample * static_cast<int64_t>(elements), elements, not_a_number);
     }
@@ -145,14 +150,8 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
   (has_loss() ? report.gradient_code_bytes : report.forward_code_bytes) = unit->code.code_bytes;
   for (const TimedStage& s : report.stages) report.total_milliseconds += s.milliseconds;
 
-  // Lengths count as 1: what `sizes` says of a sample then is without what the data's lengths add.
-  runtime::Sizes sizes{};
-  std::vector<int64_t> ones(unit->interface.lengths.size(), 1);
-  runtime::Call call{};
-  call.lengths = ones.data();
-  call.sizes = &sizes;
-  unit->code.sizes(&call, nullptr);
-  report.bytes_per_sample = sizes.arena_bytes / lanes;
+  report.bytes_per_sample = unit->bytes_per_sample;
+  report.record_bytes_per_step = unit->record_bytes_per_step;
 
   for (const semantics::SolveUse& use : state->model.solves) {
     const graph::SolveInfo& info = use.node->as<graph::SolveInfo>();

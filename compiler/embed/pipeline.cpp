@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <map>
 
 #include "compiler/codegen/codegen.hpp"
 #include "compiler/solvers/solvers.hpp"
@@ -53,6 +54,25 @@ schedule::Program schedule_results(const semantics::Model& model, const Derived&
   return schedule::lower(request, *solvers);
 }
 
+int64_t bytes_of(const schedule::Program& program, const schedule::Buffer& buffer) {
+  std::map<std::string, int64_t> ones;
+  for (const std::string& atom : buffer.size.atoms()) ones[atom] = 1;
+  const bool narrow = buffer.kind != schedule::Kind::index && !program.double_precision;
+  return buffer.size.evaluate(ones) * (narrow ? 4 : 8);
+}
+
+void measure_memory(const schedule::Program& program, Unit& unit) {
+  int64_t shared = 0;
+  for (const schedule::Buffer& b : program.buffers) {
+    if (b.storage == schedule::Storage::tape)
+      unit.record_bytes_per_step += bytes_of(program, b);
+    else if (b.storage == schedule::Storage::frame ||
+             (b.storage == schedule::Storage::accumulator && b.unreduced))
+      (b.lanes || b.unreduced ? unit.bytes_per_sample : shared) += bytes_of(program, b);
+  }
+  unit.bytes_per_sample += (shared + program.lanes - 1) / program.lanes;
+}
+
 // What a stage of the compiler gives must hold its invariants; a violation is a fault of nodec, not of the
 // model.
 std::string violation(const char* pass, const std::string& what) {
@@ -83,6 +103,7 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   if (!code) return {nullptr, "internal error in jit: " + code.error};
   unit->interface = program.interface;
   unit->lanes = lanes;
+  measure_memory(program, *unit);
   unit->code = std::move(*code);
   return {unit, ""};
 }
