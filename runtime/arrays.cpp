@@ -11,7 +11,7 @@ namespace {
 template <class T>
 T read_as(const Array& array, int64_t i) {
   T value;
-  std::memcpy(&value, array.bytes.data() + static_cast<size_t>(i) * sizeof(T), sizeof(T));
+  std::memcpy(&value, array.data().data() + static_cast<size_t>(i) * sizeof(T), sizeof(T));
   return value;
 }
 
@@ -131,6 +131,25 @@ std::vector<std::string> Arrays::names() const {
   std::vector<std::string> names;
   for (const Item& item : items_) names.push_back(item.name);
   return names;
+}
+
+Reals Reals::of_mapped(const Array& array) {
+  Reals reals(array.element == Element::f64);
+  reals.mapped_ = array.data();
+  reals.mapping_ = array.mapping;
+  return reals;
+}
+
+// What lies in a file need not be aligned.
+double Reals::mapped_real(size_t i) const {
+  if (double_precision_) {
+    double value;
+    std::memcpy(&value, mapped_.data() + i * sizeof value, sizeof value);
+    return value;
+  }
+  float value;
+  std::memcpy(&value, mapped_.data() + i * sizeof value, sizeof value);
+  return static_cast<double>(value);
 }
 
 void Reals::resize(size_t size) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,8 +28,12 @@ struct Array {
   std::vector<int64_t> shape;
   Element element = Element::f64;
   std::vector<std::byte> bytes;
+  // Of an array that stays in a mapped file: where, and what keeps it there; `bytes` is empty.
+  std::span<const std::byte> mapped = {};
+  std::shared_ptr<const void> mapping = nullptr;
 
-  int64_t size() const { return static_cast<int64_t>(bytes.size() / element_bytes(element)); }
+  std::span<const std::byte> data() const { return mapping ? mapped : bytes; }
+  int64_t size() const { return static_cast<int64_t>(data().size() / element_bytes(element)); }
   // Element i as a real; integers beyond 2^53 are rounded.
   double real(int64_t i) const;
   // Element i exactly, when it is an integer that int64_t holds.
@@ -58,23 +63,30 @@ class Arrays {
   std::map<std::string, size_t> index_;
 };
 
-// Reals in the precision of compiled code.
+// Reals in the precision of compiled code: own ones, or those of a mapped file, which cannot be set.
 class Reals {
  public:
+  // An array of f32 or f64 that stays where it is.
+  static Reals of_mapped(const Array& array);
   explicit Reals(bool double_precision = true, size_t size = 0) : double_precision_(double_precision) {
     resize(size);
   }
   bool double_precision() const { return double_precision_; }
-  size_t size() const { return double_precision_ ? doubles_.size() : floats_.size(); }
+  size_t size() const {
+    if (mapping_) return mapped_.size() / (double_precision_ ? sizeof(double) : sizeof(float));
+    return double_precision_ ? doubles_.size() : floats_.size();
+  }
   size_t bytes() const { return size() * (double_precision_ ? sizeof(double) : sizeof(float)); }
   void resize(size_t size);
   double operator[](size_t i) const {
+    if (mapping_) return mapped_real(i);
     return double_precision_ ? doubles_[i] : static_cast<double>(floats_[i]);
   }
   // Rounds to the precision.
   void set(size_t i, double value);
   void* data() { return double_precision_ ? static_cast<void*>(doubles_.data()) : floats_.data(); }
   const void* data() const {
+    if (mapping_) return mapped_.data();
     return double_precision_ ? static_cast<const void*>(doubles_.data()) : floats_.data();
   }
   // Element i's address.
@@ -83,7 +95,11 @@ class Reals {
   Array array(std::vector<int64_t> shape) const;
 
  private:
+  double mapped_real(size_t i) const;
+
   bool double_precision_;
+  std::span<const std::byte> mapped_ = {};
+  std::shared_ptr<const void> mapping_ = nullptr;
   std::vector<double> doubles_;
   std::vector<float> floats_;
 };

@@ -270,6 +270,11 @@ class Binder {
       return;
     }
     bound.stride = located.shared ? 0 : *size;
+    if (stays_mapped(located, bound, source)) {
+      bound.values = Reals::of_mapped(*located.array);
+      check_mapped(located, bound, source, *size);
+      return;
+    }
     bound.values = Reals(options_.double_precision, static_cast<size_t>(*count));
     for (int64_t s = 0; s < whole[0]; ++s) {
       const Lengths& lengths = located.shared ? largest_ : lengths_of(s);
@@ -289,6 +294,46 @@ class Binder {
       }
       if (!fill_sample(context, source, *own, *size)) return;
       if (declared.monotone && !in_order(context, *own)) return;
+    }
+  }
+
+  // Whether compiled code can read the array where it lies in its file: the numbers are those of the
+  // precision, and no sample is shorter than another.
+  bool stays_mapped(const Located& located, const BoundArray& bound,
+                    const std::vector<int64_t>& source) const {
+    const Array& array = *located.array;
+    const Element wanted = options_.double_precision ? Element::f64 : Element::f32;
+    return array.mapping && array.element == wanted && !located.declared->integer && located.rows.empty() &&
+           source == bound.shape && sample_lengths_.size() <= 1;
+  }
+
+  // The checks of `convert` and `in_order`, at the speed of the disk; an offending sample is left to them.
+  void check_mapped(const Located& located, BoundArray& bound, const std::vector<int64_t>& source,
+                    int64_t size) {
+    const int64_t count = located.shared ? 1 : binding_.samples;
+    for (int64_t s = 0; s < count; ++s) {
+      // x − x is 0 for every finite x, and not a number otherwise.
+      double sum = 0;
+      for (int64_t e = s * size; e < (s + 1) * size; ++e) {
+        const double x = bound.values[static_cast<size_t>(e)];
+        sum += x - x;
+      }
+      const bool finite = sum == 0;
+      if (finite && !located.declared->monotone) continue;
+      Context context{located, bound, s, std::vector<int64_t>(source.size(), 0), std::nullopt};
+      for (int64_t e = 0; !finite && e < size; ++e) {
+        const double x = bound.values[static_cast<size_t>(s * size + e)];
+        int64_t rest = e;
+        for (size_t a = source.size(); a-- > 0; rest /= source[a]) context.index[a] = rest % source[a];
+        const bool missing = std::isnan(x) && !located.declared->missing;
+        if (!missing && !std::isinf(x)) continue;
+        if (missing)
+          refuse(Problem::missing_value, context);
+        else
+          refuse(Problem::not_finite, context, x);
+        return;
+      }
+      if (located.declared->monotone && !in_order(context, source)) return;
     }
   }
 

@@ -42,9 +42,9 @@ Result<Checkpoint> read_checkpoint(const std::string& path) {
       checkpoint.state.add(item.name, item.array);
       continue;
     }
-    const char* text = reinterpret_cast<const char*>(item.array.bytes.data());
+    const char* text = reinterpret_cast<const char*>(item.array.data().data());
     const Json traits =
-        Json::parse(text, text + item.array.bytes.size(), nullptr, /*allow_exceptions=*/false);
+        Json::parse(text, text + item.array.data().size(), nullptr, /*allow_exceptions=*/false);
     for (const Json& trait : traits) {
       if (!trait.is_array() || trait.size() != 3 || !trait[0].is_string() || !trait[1].is_string() ||
           !trait[2].is_boolean())

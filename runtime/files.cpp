@@ -2,6 +2,7 @@
 #include "runtime/files.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,19 @@ Result<std::vector<std::byte>> read_bytes(const std::string& path) {
     return error(Problem::out_of_memory, path, "the file");
   }
   return bytes;
+}
+
+std::optional<Mapping> map_bytes(const std::string& path, size_t smallest) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  const size_t size = static_cast<size_t>(status.st_size);
+  if (size < smallest || size == 0) return {};
+  void* const start = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.number(), 0);
+  if (start == MAP_FAILED) return {};
+  const std::shared_ptr<const void> owner(start,
+                                          [size](const void* at) { ::munmap(const_cast<void*>(at), size); });
+  return Mapping{{static_cast<const std::byte*>(start), size}, owner};
 }
 
 Result<Done> write_bytes(const std::string& path, std::span<const std::span<const std::byte>> pieces) {

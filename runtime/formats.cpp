@@ -107,15 +107,23 @@ Result<Arrays> read_arrays(const std::string& path) {
   if (format != ".npz" && format != ".npy" && format != ".safetensors") {
     return error(Problem::unknown_format, path, format, known_formats);
   }
-  Result<std::vector<std::byte>> bytes = read_bytes(path);
-  if (!bytes) return bytes.errors();
+  // Smaller files are read whole, so that later changes to them do not matter.
+  constexpr size_t smallest_mapped = size_t{64} << 20;
+  std::vector<std::byte> read;
+  Mapping file = map_bytes(path, smallest_mapped).value_or(Mapping{});
+  if (!file.owner) {
+    Result<std::vector<std::byte>> bytes = read_bytes(path);
+    if (!bytes) return bytes.errors();
+    read = std::move(*bytes);
+    file.bytes = read;
+  }
   try {
-    if (format == ".npz") return read_npz(path, *bytes);
-    if (format == ".safetensors") return read_safetensors(path, *bytes);
+    if (format == ".npz") return read_npz(path, file.bytes, file.owner);
+    if (format == ".safetensors") return read_safetensors(path, file.bytes, file.owner);
     const size_t slash = path.find_last_of('/');
     std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
     name.resize(name.size() - format.size());
-    Result<Array> array = read_npy(path, name, *bytes);
+    Result<Array> array = read_npy(path, name, file.bytes, file.owner);
     if (!array) return array.errors();
     Arrays arrays;
     arrays.add(name, std::move(*array));

@@ -1,6 +1,7 @@
 // Files of arrays by their extension: .npz, .npy, .safetensors, .csv.
 #pragma once
 
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -11,9 +12,12 @@
 namespace nodec::runtime {
 
 // Every array of a file. Each reader verifies what the file claims against its real size before it allocates,
-// refuses duplicate names and reports the file and the array at fault.
-Result<Arrays> read_npz(const std::string& file, std::span<const std::byte> bytes);
-Result<Arrays> read_safetensors(const std::string& file, std::span<const std::byte> bytes);
+// refuses duplicate names and reports the file and the array at fault. With a `mapping`, what keeps `bytes`
+// alive, arrays that lie in them as they are in memory stay there.
+Result<Arrays> read_npz(const std::string& file, std::span<const std::byte> bytes,
+                        const std::shared_ptr<const void>& mapping = nullptr);
+Result<Arrays> read_safetensors(const std::string& file, std::span<const std::byte> bytes,
+                                const std::shared_ptr<const void>& mapping = nullptr);
 
 // The contents of a file. Names must be distinct, as Arrays holds them.
 Result<std::vector<std::byte>> write_npz(const std::string& file, const Arrays& arrays, bool deflate = false);
@@ -29,7 +33,8 @@ struct TableLayout {
 };
 Result<std::string> write_csv(const std::string& file, const Arrays& arrays, const TableLayout& layout);
 
-// By extension. `.npy` holds one array, which is named as the file is.
+// By extension; large files are mapped, so that data larger than the memory can be read. `.npy` holds one
+// array, which is named as the file is.
 Result<Arrays> read_arrays(const std::string& path);
 Result<Done> write_arrays(const std::string& path, const Arrays& arrays, const TableLayout& layout = {});
 

@@ -161,7 +161,8 @@ void widen_halves(std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-Result<Array> read_npy(const std::string& file, const std::string& name, std::span<const std::byte> bytes) {
+Result<Array> read_npy(const std::string& file, const std::string& name, std::span<const std::byte> bytes,
+                       const std::shared_ptr<const void>& mapping) {
   const auto bad = [&](const std::string& why) { return error(Problem::malformed_array, file, name, why); };
   if (bytes.size() < magic_bytes + 4 || std::memcmp(bytes.data(), magic, magic_bytes) != 0)
     return bad("it is not a .npy array");
@@ -195,9 +196,15 @@ Result<Array> read_npy(const std::string& file, const std::string& name, std::sp
 
   Array array{header->shape, stored->element, {}};
   const std::byte* data = bytes.data() + start + length;
-  array.bytes.assign(data, data + expected);
   const bool big = order == '>' || (order == '=' && std::endian::native == std::endian::big);
-  if (big != (std::endian::native == std::endian::big)) swap_bytes(array.bytes, stored->bytes);
+  const bool swapped = big != (std::endian::native == std::endian::big) && stored->bytes > 1;
+  if (mapping && !swapped && !header->fortran && !stored->half) {
+    array.mapped = {data, static_cast<size_t>(expected)};
+    array.mapping = mapping;
+    return array;
+  }
+  array.bytes.assign(data, data + expected);
+  if (swapped) swap_bytes(array.bytes, stored->bytes);
   if (header->fortran && header->shape.size() > 1 && *elements > 0) {
     array.bytes = transposed(array.bytes, array.shape, stored->bytes);
   }
@@ -219,14 +226,14 @@ std::vector<std::byte> write_npy(const Array& array) {
   header += '\n';
 
   std::vector<std::byte> bytes;
-  bytes.reserve(prefix + header.size() + array.bytes.size());
+  bytes.reserve(prefix + header.size() + array.data().size());
   for (size_t i = 0; i < magic_bytes; ++i) bytes.push_back(static_cast<std::byte>(magic[i]));
   append_little(bytes, prefix == magic_bytes + 4 ? 1 : 2, 1);
   append_little(bytes, 0, 1);
   append_little(bytes, header.size(), prefix - magic_bytes - 2);
   const std::span<const std::byte> text = std::as_bytes(std::span(header));
   bytes.insert(bytes.end(), text.begin(), text.end());
-  bytes.insert(bytes.end(), array.bytes.begin(), array.bytes.end());
+  bytes.insert(bytes.end(), array.data().begin(), array.data().end());
   return bytes;
 }
 

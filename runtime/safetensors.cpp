@@ -105,7 +105,8 @@ bool tiles(std::vector<std::pair<int64_t, int64_t>> ranges, size_t size) {
 
 }  // namespace
 
-Result<Arrays> read_safetensors(const std::string& file, std::span<const std::byte> bytes) {
+Result<Arrays> read_safetensors(const std::string& file, std::span<const std::byte> bytes,
+                                const std::shared_ptr<const void>& mapping) {
   const auto bad = [&](const std::string& why) {
     return error(Problem::malformed, file, ".safetensors", why);
   };
@@ -163,6 +164,9 @@ Result<Arrays> read_safetensors(const std::string& file, std::span<const std::by
         const float value = stored->widen(static_cast<uint16_t>(little(source, i, 2)));
         std::memcpy(array.bytes.data() + 2 * i, &value, 4);
       }
+    } else if (mapping) {
+      array.mapped = source;
+      array.mapping = mapping;
     } else {
       array.bytes.assign(source.begin(), source.end());
     }
@@ -184,7 +188,7 @@ std::vector<std::byte> write_safetensors(const Arrays& arrays) {
   size_t end = 0;
   for (const Arrays::Item* item : order) {
     const size_t begin = end;
-    end += item->array.bytes.size();
+    end += item->array.data().size();
     header[item->name] = {{"dtype", type_code(item->array.element)},
                           {"shape", item->array.shape},
                           {"data_offsets", std::vector<size_t>{begin, end}}};
@@ -197,7 +201,7 @@ std::vector<std::byte> write_safetensors(const Arrays& arrays) {
   const std::span<const std::byte> characters = std::as_bytes(std::span(text));
   bytes.insert(bytes.end(), characters.begin(), characters.end());
   for (const Arrays::Item* item : order)
-    bytes.insert(bytes.end(), item->array.bytes.begin(), item->array.bytes.end());
+    bytes.insert(bytes.end(), item->array.data().begin(), item->array.data().end());
   return bytes;
 }
 

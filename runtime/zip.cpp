@@ -50,9 +50,9 @@ class Reader {
     std::vector<ZipEntry> entries;
     for (const Record& record : *records) {
       if (!wanted(record.name)) continue;
-      Result<std::vector<std::byte>> bytes = unpack(record);
-      if (!bytes) return bytes.errors();
-      entries.push_back({record.name, std::move(*bytes)});
+      Result<ZipEntry> entry = unpack(record);
+      if (!entry) return entry.errors();
+      entries.push_back(std::move(*entry));
     }
     return entries;
   }
@@ -146,23 +146,23 @@ class Reader {
     return false;
   }
 
-  Result<std::vector<std::byte>> unpack(const Record& record) const {
+  Result<ZipEntry> unpack(const Record& record) const {
     constexpr uint64_t encrypted = 1;
     if (record.flags & encrypted) return malformed("entry '" + record.name + "' is encrypted");
-    std::vector<std::byte> bytes;
+    ZipEntry entry{record.name, {}};
     if (record.method == 0) {
       if (record.packed != record.size) return malformed("entry '" + record.name + "' has two sizes");
-      bytes.assign(record.data.begin(), record.data.end());
+      entry.stored = record.data;
     } else if (record.method == Z_DEFLATED) {
-      if (!inflate_into(record, bytes))
+      if (!inflate_into(record, entry.bytes))
         return malformed("entry '" + record.name + "' does not decompress to its size");
     } else {
       return error(Problem::unsupported_compression, file_, record.name, record.method);
     }
-    const uint32_t found = checksum(bytes);
+    const uint32_t found = checksum(entry.contents());
     if (found != record.checksum)
       return error(Problem::checksum, file_, record.name, record.checksum, uint64_t{found});
-    return bytes;
+    return entry;
   }
 
   static bool inflate_into(const Record& record, std::vector<std::byte>& bytes) {

@@ -14,6 +14,9 @@ namespace nodec::runtime {
 struct ZipEntry {
   std::string name;
   std::vector<std::byte> bytes;
+  // Of an entry that was read and is not compressed: its place in the archive, and no bytes of its own.
+  std::span<const std::byte> stored = {};
+  std::span<const std::byte> contents() const { return stored.data() ? stored : bytes; }
 };
 
 // Reads every entry for which `wanted` holds: stored or deflated, with its checksum verified. Nothing in the
