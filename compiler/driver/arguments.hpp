@@ -88,6 +88,13 @@ std::optional<Model> load_model(const Arguments& arguments);
 // Weights of --weights, or the initial ones.
 std::optional<Arrays> load_weights(const Arguments& arguments, const Model& model);
 std::optional<Dataset> load_data(const Arguments& arguments, const Model& model);
+// All three.
+struct Inputs {
+  Model model;
+  Arrays weights;
+  Dataset data;
+};
+std::optional<Inputs> load_inputs(const Arguments& arguments);
 // The same of a command that names several models by commas, `--model A,B`; `file` holds the data of all.
 std::optional<std::vector<Model>> load_models(const Arguments& arguments);
 std::optional<Arrays> load_weights(const Arguments& arguments, const std::vector<Model>& models);

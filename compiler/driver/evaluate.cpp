@@ -48,23 +48,19 @@ void print_text(const Evaluation& e, int64_t samples) {
 }  // namespace
 
 int evaluate(const Arguments& arguments) {
-  const std::optional<Model> model = load_model(arguments);
-  if (!model) return 1;
-  const std::optional<Arrays> weights = load_weights(arguments, *model);
-  if (!weights) return 1;
-  const std::optional<Dataset> data = load_data(arguments, *model);
-  if (!data) return 1;
-  const Result<Evaluation> result = model->evaluate(*data, *weights);
+  const std::optional<Inputs> inputs = load_inputs(arguments);
+  if (!inputs) return 1;
+  const Result<Evaluation> result = inputs->model.evaluate(inputs->data, inputs->weights);
   print(result.diagnostics(), arguments);
   if (!result) return static_cast<int>(result.outcome());
   std::set<std::string> rows;  // outputs along a length become the rows of a table
-  for (const Description& d : model->outputs())
+  for (const Description& d : inputs->model.outputs())
     if (!d.shape.empty() && d.shape[0] < 0) rows.insert(d.name);
-  if (!write_out(arguments, result->outputs, data->has_sample_axis(), rows)) return 1;
+  if (!write_out(arguments, result->outputs, inputs->data.has_sample_axis(), rows)) return 1;
   if (arguments.json)
     print_json(*result);
   else if (!arguments.quiet)
-    print_text(*result, data->samples());
+    print_text(*result, inputs->data.samples());
   return report(result->failures);
 }
 

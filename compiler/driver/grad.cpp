@@ -26,13 +26,9 @@ void print_json(const Gradient& gradient, const Arrays& arrays) {
 }  // namespace
 
 int grad(const Arguments& arguments) {
-  const std::optional<Model> model = load_model(arguments);
-  if (!model) return 1;
-  const std::optional<Arrays> weights = load_weights(arguments, *model);
-  if (!weights) return 1;
-  const std::optional<Dataset> data = load_data(arguments, *model);
-  if (!data) return 1;
-  const Result<Gradient> gradient = model->gradient(*data, *weights);
+  const std::optional<Inputs> inputs = load_inputs(arguments);
+  if (!inputs) return 1;
+  const Result<Gradient> gradient = inputs->model.gradient(inputs->data, inputs->weights);
   print(gradient.diagnostics(), arguments);
   if (!gradient) return static_cast<int>(gradient.outcome());
   Arrays arrays;

@@ -8,13 +8,10 @@
 namespace nodec::driver {
 
 int gradcheck(const Arguments& arguments) {
-  const std::optional<Model> model = load_model(arguments);
-  if (!model) return 1;
-  const std::optional<Arrays> weights = load_weights(arguments, *model);
-  if (!weights) return 1;
-  const std::optional<Dataset> data = load_data(arguments, *model);
-  if (!data) return 1;
-  const Result<GradientCheck> check = model->check_gradient(*data, *weights, arguments.elements);
+  const std::optional<Inputs> inputs = load_inputs(arguments);
+  if (!inputs) return 1;
+  const Result<GradientCheck> check =
+      inputs->model.check_gradient(inputs->data, inputs->weights, arguments.elements);
   print(check.diagnostics(), arguments);
   if (!check) return static_cast<int>(check.outcome());
   const bool passed = check->failures.empty() && check->worst <= arguments.tolerance;

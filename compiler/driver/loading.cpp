@@ -162,6 +162,16 @@ bool write_file(const std::string& file, const Arguments& arguments, const Array
   return !problem;
 }
 
+std::optional<Inputs> load_inputs(const Arguments& arguments) {
+  std::optional<Model> model = load_model(arguments);
+  if (!model) return {};
+  std::optional<Arrays> weights = load_weights(arguments, *model);
+  if (!weights) return {};
+  std::optional<Dataset> data = load_data(arguments, *model);
+  if (!data) return {};
+  return Inputs{std::move(*model), std::move(*weights), std::move(*data)};
+}
+
 bool write_out(const Arguments& arguments, const Arrays& arrays, bool sample_axis,
                const std::set<std::string>& rows) {
   if (arguments.out.empty()) return true;
