@@ -99,6 +99,10 @@ bool TrainingPart::restore(const runtime::Arrays& state) {
   if (!read_doubles(state, prefix + "points", elements, all_points) ||
       !read_doubles(state, prefix + "gradients", elements, all_gradients))
     return false;
+  int64_t moved = 0;
+  for (const auto& ranges : ranges_)
+    for (const runtime::ParameterRange& range : ranges) moved += range.size;
+  if (points->shape[0] > 0 && points->shape[1] != moved) return false;
   std::vector<runtime::Lbfgs::Pair> pairs;
   const std::ptrdiff_t width = points->shape[1];
   for (std::ptrdiff_t p = 0; p < points->shape[0]; ++p)
