@@ -32,6 +32,28 @@ Diagnostic run_failure(runtime::RunState state) {
           : "out of memory for the steps of the solves; use fewer samples a call, or `adjoint backsolve`");
 }
 
+// The loss does not depend on what lies beyond a sample's own lengths: its gradient there is 0.
+void clear_padding(Array& array, const std::vector<graph::Extent>& shape, const runtime::Binding& binding) {
+  const size_t names = binding.length_names.size();
+  if (binding.sample_lengths.empty()) return;
+  const size_t samples = binding.sample_lengths.size() / names, size = array.values.size() / samples;
+  for (size_t s = 0; s < samples; ++s) {
+    std::map<std::string, int64_t> lengths;
+    for (size_t n = 0; n < names; ++n)
+      lengths[binding.length_names[n]] = binding.sample_lengths[s * names + n];
+    for (size_t e = 0; e < size; ++e) {
+      size_t rest = e;
+      bool inside = true;
+      for (size_t axis = shape.size(); axis-- > 0;) {
+        const auto extent = static_cast<size_t>(array.shape[axis + 1]);
+        inside = inside && static_cast<int64_t>(rest % extent) < shape[axis].evaluate(lengths);
+        rest /= extent;
+      }
+      if (!inside) array.values[s * size + e] = 0;
+    }
+  }
+}
+
 // Every sample of a dataset, run once; without a runner, the diagnostics say why.
 struct Run {
   std::unique_ptr<embed::Runner> runner;
@@ -108,6 +130,7 @@ Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) con
     if (!parameter && !has_prefix(r.name, "data:")) continue;
     const bool shared = parameter || data.state->shared.count(r.name.substr(5));
     Array array = shared ? runner.total(r.name) : runner.per_sample(r);
+    if (!shared) clear_padding(array, r.shape, data.state->binding);
     // A failed sample makes what all samples share unknown, and its own gradient; the others' stand.
     if (shared && failed) std::fill(array.values.begin(), array.values.end(), not_a_number);
     if (!shared && failed) {

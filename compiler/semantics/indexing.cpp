@@ -220,7 +220,7 @@ Tensor Elaborator::view_axes(const Tensor& x, const std::vector<IndexedAxis>& ax
   View map;
   map.place = files_.place(span);
   std::vector<Ref> offsets;
-  bool sure = true;  // run-time indices cannot leave the array
+  bool sure = true;  // the numbers of steps that are taken do not leave the array
   for (int loop : x.loops) map.axes.push_back({Extent(0), {{position(loop), 1}}, 0});
   int own = static_cast<int>(loops.size());
   for (size_t a = 0; a < axes.size(); ++a) {
@@ -238,7 +238,9 @@ Tensor Elaborator::view_axes(const Tensor& x, const std::vector<IndexedAxis>& ax
       const Extent reach = axis.vanishes ? Extent(1) : axis.length;
       if (axis.vanishes && axis.start.loops.empty() && !(bounds && not_negative(bounds->first) == true))
         k = from_end(k, x.shape()[a], axis.span);
-      sure = sure && bounds && not_negative(bounds->first) == true &&
+      const bool steps = std::all_of(offset.opaque.begin(), offset.opaque.end(),
+                                     [&](const auto& term) { return step_numbers_.contains(term.first); });
+      sure = sure && steps && bounds && not_negative(bounds->first) == true &&
              not_negative(x.shape()[a] - reach - bounds->second) == true;
       offsets.push_back(k.ref);
       place.dynamic = static_cast<int>(offsets.size());

@@ -251,6 +251,7 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
     if (!x.loops.empty()) unsupported("'stops' that vary with a loop", expr.span);
     if (use.rule != StepRule::adaptive)
       fail(Id::option_of_adaptive, found->second->name->span, "stops", name);
+    if (takes_gradient(x.ref)) fail(Id::step_has_gradient, expr.span, "stops");
     set(Control::stops, x.ref);
   }
   if (use.rule == StepRule::equal_steps) {

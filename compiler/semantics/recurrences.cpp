@@ -52,6 +52,7 @@ ScopePtr Elaborator::step_scope(const Ranges& over, Ref time, const ScopePtr& ou
   inner->parent = outer;
   Ref number = graph::apply(g_, "to_integer", {time});
   integer_bounds_[number] = {Extent(0), over.total};
+  step_numbers_.insert(number);
   Tensor left = tensor_of(number);
   for (size_t v = over.variables.size(); v-- > 0;) {
     const Ranges::Variable& variable = over.variables[v];
@@ -64,6 +65,7 @@ ScopePtr Elaborator::step_scope(const Ranges& over, Ref time, const ScopePtr& ou
       for (size_t u = 0; u < v; ++u) before = before * over.variables[u].count;
       integer_bounds_[k.ref] = {Extent(0), variable.count};
       integer_bounds_[left.ref] = {Extent(0), before};
+      step_numbers_.insert({k.ref, left.ref});
     }
     if (variable.name->text == "_") continue;
     if (!variable.array) {
