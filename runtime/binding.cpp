@@ -13,7 +13,6 @@
 #include "runtime/idx.hpp"
 #include "runtime/lengths.hpp"
 #include "runtime/located.hpp"
-#include "runtime/npy.hpp"
 
 namespace nodec::runtime {
 namespace {
@@ -442,10 +441,14 @@ std::vector<std::pair<std::string, std::string>> named_files(const std::string& 
   return list;
 }
 
-Result<Array> read_one(const std::string& name, const std::string& path) {
+Result<Array> read_one(const std::string& path) {
+  if (extension(path) == ".npy") {
+    const Result<Arrays> arrays = read_arrays(path);
+    if (!arrays) return arrays.errors();
+    return arrays->items().front().array;
+  }
   Result<std::vector<std::byte>> bytes = read_bytes(path);
   if (!bytes) return bytes.errors();
-  if (extension(path) == ".npy") return read_npy(path, name, *bytes);
   if (looks_like_idx(*bytes)) return read_idx(path, *bytes);
   return error(Problem::unknown_format, path, extension(path), "a .npy or an IDX file");
 }
@@ -458,7 +461,7 @@ Result<DataFile> read_data(const std::string& path) try {
     Arrays arrays;
     Errors errors;
     for (const auto& [name, file] : files) {
-      Result<Array> array = read_one(name, file);
+      Result<Array> array = read_one(file);
       if (!array) {
         errors.insert(errors.end(), array.errors().begin(), array.errors().end());
       } else if (!arrays.add(name, std::move(*array))) {

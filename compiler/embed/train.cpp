@@ -50,10 +50,7 @@ struct Best {
 class Run {
  public:
   Run(const std::vector<TrainPart>& parts, const TrainOptions& given)
-      : given_(given),
-        options_(parts.front().model.state->program->options),
-        layout_(whole_layout(parts)),
-        began_(Clock::now()) {
+      : given_(given), options_(parts.front().model.state->program->options), layout_(whole_layout(parts)) {
     diagnostics_.reserve(4);
     for (const TrainPart& part : parts) {
       std::unique_ptr<TrainingPart> made = TrainingPart::make(part, given, layout_, diagnostics_);
@@ -65,6 +62,7 @@ class Run {
 
   Result<Training> train(const Arrays& weights) {
     if (!ready_ || !begin(weights)) return Result<Training>::failed(diagnostics_);
+    began_ = saved_ = Clock::now();
     for (int64_t step = training_.steps; step < steps_ && !over(); ++step)
       if (!take(step)) return Result<Training>::failed(diagnostics_);
     const bool ended = training_.stopped.empty() && !training_.cancelled && training_.steps > 0;
@@ -351,7 +349,7 @@ class Run {
   const TrainOptions& given_;
   const Options& options_;
   runtime::ParameterLayout layout_;
-  Clock::time_point began_, saved_ = Clock::now();
+  Clock::time_point began_, saved_;  // when the steps began; when a checkpoint was last written
   std::vector<Diagnostic> diagnostics_;
   std::vector<std::unique_ptr<TrainingPart>> parts_;
   bool ready_ = false, validates_ = false, validated_ = false;
