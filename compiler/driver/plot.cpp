@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <numeric>
 
 #include "compiler/driver/picture.hpp"
 #include "compiler/driver/trajectory.hpp"
@@ -244,9 +245,20 @@ int plot_model(const Arguments& arguments, std::vector<Panel>& panels, std::vect
   const auto along_time = [&](const Array& array) {
     return !t.empty() && !array.shape.empty() && array.shape[0] == static_cast<int64_t>(t.size());
   };
-  for (const Description& d : model->outputs()) {
-    const Array own = of_sample(result->outputs.at(d.name), data->has_sample_axis(), arguments.sample);
-    if (d.shape.size() > 0 && d.shape[0] < 0 && along_time(own)) add_components(d.name, own, lines);
+  // Where no output runs along the times, the first length that one has gives the axis.
+  std::string axis = "t";
+  for (const bool timed : {true, false}) {
+    for (const Description& d : model->outputs()) {
+      if (d.shape.empty() || d.shape[0] >= 0) continue;
+      const Array own = of_sample(result->outputs.at(d.name), data->has_sample_axis(), arguments.sample);
+      if (!timed && lines.empty()) {
+        axis = "index";
+        t.resize(static_cast<size_t>(own.shape[0]));
+        std::iota(t.begin(), t.end(), 0);
+      }
+      if (along_time(own)) add_components(d.name, own, lines);
+    }
+    if (!lines.empty()) break;
   }
   if (lines.empty()) {
     add_densities(*model, *result, data->has_sample_axis(), panels);
@@ -259,6 +271,7 @@ int plot_model(const Arguments& arguments, std::vector<Panel>& panels, std::vect
     if (along_time(own)) add_components(d.name, own, points);
   }
   panels.push_back(over_time(t, lines, points));
+  panels.back().x_label = axis;
   panels.back().title =
       model->name() + (data->samples() > 1 ? ", sample " + std::to_string(arguments.sample) : "");
   if (lines.size() == 2) {
