@@ -1,5 +1,6 @@
 // Reverse mode: cotangents of outputs -> cotangents of what they are made of.
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -12,13 +13,24 @@ namespace {
 
 using namespace graph;
 
+// Whether samples of different lengths may differ in a value that depends on nothing else of theirs.
+bool follows_lengths(Ref root) {
+  for (Ref node : postorder(std::span(&root, 1))) {
+    const auto& shape = node->type.shape;
+    if (node->is(Kind::length)) return true;
+    if (std::any_of(shape.begin(), shape.end(), [](const Extent& e) { return !e.is_constant(); }))
+      return true;
+  }
+  return false;
+}
+
 // What has flowed into a value so far, apart by where the batch is still to be summed. What is the same for
 // every sample is multiplied by their number instead.
 struct Sum {
   Ref direct = nullptr, per_sample = nullptr;
 
   void add(Graph& g, Ref contribution, bool sums_batch) {
-    if (sums_batch && contribution->base != Base::sample) {
+    if (sums_batch && contribution->base != Base::sample && !follows_lengths(contribution)) {
       contribution = mul(g, contribution, g.setting("batch"));
       sums_batch = false;
     }
@@ -36,6 +48,14 @@ struct Cotangent {
   std::vector<Sum> parts;  // one, or a tuple's
   bool gated = false;
 };
+
+// A value of parameter base that is as long as a sample: what samples of different lengths give it is summed
+// over the batch below it, where there is one shape for all.
+bool sums_below(const Node& node, Over over) {
+  const auto& shape = node.type.shape;
+  return over == Over::batch && node.base != Base::sample && node.parts.empty() &&
+         std::any_of(shape.begin(), shape.end(), [](const Extent& e) { return !e.is_constant(); });
+}
 
 }  // namespace
 
@@ -74,31 +94,41 @@ std::vector<Ref> sweep_back(Directions& d, const std::vector<Ref>& outputs,
     const Ref node = *at;
     const auto entry = flowed.find(node);
     if (entry == flowed.end()) continue;
-    std::vector<Ref> totals;
-    for (const Sum& sum : entry->second.parts) totals.push_back(sum.total(d.g));
+    const Cotangent& arrived = entry->second;
     if (independent.count(node)) {
-      found[node] = totals[0];
+      found[node] = arrived.parts[0].total(d.g);
       continue;
     }
     const bool branches = node->is(Kind::map) && node->as<Map>().op->name == "where";
-    const bool gated = entry->second.gated || branches;
-    const auto give = [&](Ref below, Ref contribution, int part) {
-      if (vanishes(contribution)) return;
-      const bool sums_batch =
-          over == Over::batch && node->base == Base::sample && below->base != Base::sample;
-      Cotangent& cotangent = into(below);
-      cotangent.parts[static_cast<size_t>(part)].add(d.g, contribution, sums_batch);
-      cotangent.gated = cotangent.gated || gated;
+    const bool gated = arrived.gated || branches;
+    const auto pull = [&](const std::vector<Ref>& cotangents, bool crosses) {
+      const auto give = [&](Ref below, Ref contribution, int part) {
+        if (vanishes(contribution)) return;
+        Cotangent& cotangent = into(below);
+        cotangent.parts[static_cast<size_t>(part)].add(d.g, contribution,
+                                                       crosses && below->base != Base::sample);
+        cotangent.gated = cotangent.gated || gated;
+      };
+      Pull rule_input{d,
+                      *node,
+                      cotangents,
+                      gated,
+                      [&](Ref below) { return active.count(below) > 0; },
+                      [&](Ref below) { return independent.count(below) > 0; },
+                      give,
+                      refusal};
+      if (const Rule* rule = find_rule(node->kind)) rule->pull(rule_input);
     };
-    Pull pull{d,
-              *node,
-              totals,
-              gated,
-              [&](Ref below) { return active.count(below) > 0; },
-              [&](Ref below) { return independent.count(below) > 0; },
-              give,
-              refusal};
-    if (const Rule* rule = find_rule(node->kind)) rule->pull(pull);
+    if (sums_below(*node, over)) {
+      const Sum& sum = arrived.parts[0];
+      const Ref direct = sum.direct, per_sample = sum.per_sample;
+      if (direct) pull({direct}, false);
+      if (per_sample) pull({per_sample}, true);
+    } else {
+      std::vector<Ref> totals;
+      for (const Sum& sum : arrived.parts) totals.push_back(sum.total(d.g));
+      pull(totals, over == Over::batch && node->base == Base::sample);
+    }
   }
   std::vector<Ref> results;
   for (Ref x : wrt) results.push_back(found.count(x) ? found.at(x) : nullptr);
