@@ -230,6 +230,9 @@ class Run {
   bool take(int64_t step) {
     TrainProgress progress{};
     std::vector<std::optional<double>> cells;
+    // What the models before a failing one have moved is taken back.
+    std::vector<double> values_before;
+    if (!alone()) values_before = values_;
     for (const std::unique_ptr<TrainingPart>& part : parts_) {
       const std::string prefix = alone() ? "" : part->name() + ".";
       if (step >= part->steps() || !part->finished().empty()) {
@@ -244,6 +247,7 @@ class Run {
       if (!report.stopped.empty()) {
         training_.stopped = (alone() ? "" : "model " + part->name() + ": ") + report.stopped;
         training_.failures = std::move(report.failures);
+        if (!alone()) values_ = std::move(values_before);
         return true;
       }
       progress.loss += report.loss;

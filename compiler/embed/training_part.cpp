@@ -1,3 +1,4 @@
+// A batch to a gradient, a gradient to a step; what a step that fails is blamed on; validations.
 #include "compiler/embed/training_part.hpp"
 
 #include <algorithm>

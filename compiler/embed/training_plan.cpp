@@ -1,3 +1,4 @@
+// Options of a train block, evaluated; a command's options in their place.
 #include "compiler/embed/training_plan.hpp"
 
 #include <algorithm>
