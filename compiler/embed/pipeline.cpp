@@ -39,7 +39,7 @@ class StageClock {
 };
 
 schedule::Program schedule_results(const semantics::Model& model, const Derived& derived, Mode mode,
-                                   int lanes, bool double_precision, bool ragged) {
+                                   int lanes, bool double_precision, bool ragged, std::string& refusal) {
   schedule::Request request;
   request.results = derived.results;
   for (const semantics::ParameterDecl& p : model.parameters)
@@ -51,7 +51,7 @@ schedule::Program schedule_results(const semantics::Model& model, const Derived&
                       : mode == Mode::replay ? schedule::Recording::replay
                                              : schedule::Recording::no;
   const std::unique_ptr<schedule::SolveLowering> solvers = solvers::make_solvers();
-  return schedule::lower(request, *solvers);
+  return schedule::lower(request, *solvers, &refusal);
 }
 
 int64_t bytes_of(const schedule::Program& program, const schedule::Buffer& buffer) {
@@ -92,7 +92,10 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   if (std::string wrong = violation("derive", graph::verify(module.graph, derived.results)); !wrong.empty())
     return {nullptr, wrong};
   clock.stamp("derive");
-  const schedule::Program program = schedule_results(model, derived, mode, lanes, double_precision, ragged);
+  std::string refusal;
+  const schedule::Program program =
+      schedule_results(model, derived, mode, lanes, double_precision, ragged, refusal);
+  if (!refusal.empty()) return {nullptr, violation("schedule", refusal)};
   if (std::string wrong = violation("schedule", schedule::verify(program)); !wrong.empty())
     return {nullptr, wrong};
   clock.stamp("schedule");
@@ -116,7 +119,10 @@ Emitted emit(semantics::Module& module, const semantics::Model& model, const std
   const Derived derived = derive_results(module, model, mode, {});
   if (!derived.refusal.empty()) return {"", derived.refusal};
   if (stage == "graph" || stage == "adjoint") return {graph::print(derived.results), ""};
-  const schedule::Program program = schedule_results(model, derived, mode, lanes, double_precision, false);
+  std::string refusal;
+  const schedule::Program program =
+      schedule_results(model, derived, mode, lanes, double_precision, false, refusal);
+  if (!refusal.empty()) return {"", violation("schedule", refusal)};
   if (stage == "tile") return {schedule::print(program), ""};
   codegen::Module ir = codegen::emit(program, codegen::host_target());
   if (stage == "llvm") return {codegen::print_llvm(ir), ""};
