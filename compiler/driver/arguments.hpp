@@ -25,7 +25,7 @@ struct Arguments {
   int threads = 0;
   int64_t samples = 0;
   std::vector<std::string> definitions;
-  bool json = false, quiet = false, time_passes = false;
+  bool json = false, quiet = false, time_passes = false, no_cache = false;
   // data and weights
   std::string data, weights, out;
   std::vector<std::string> columns;

@@ -50,6 +50,7 @@ std::optional<Options> options_of(const Arguments& arguments) {
     usage_error("--target " + arguments.target + " is not supported yet; 'cpu' is");
     return {};
   }
+  if (!arguments.no_cache) options.cache = default_cache();
   options.method = arguments.method;
   options.adjoint = arguments.adjoint;
   options.rtol = arguments.rtol;

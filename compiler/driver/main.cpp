@@ -52,6 +52,7 @@ void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
       ->allow_extra_args(false);
   app.add_flag("--json", a.json, "print a machine-readable report on standard output");
   app.add_flag("--time-passes", a.time_passes, "print the time of each stage of compilation");
+  app.add_flag("--no-cache", a.no_cache, "compile anew, and keep no machine code in the user's cache");
   app.add_flag("--quiet", a.quiet, "print errors only");
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "compiler/codegen/codegen.hpp"
+#include "compiler/embed/object_cache.hpp"
 #include "compiler/solvers/solvers.hpp"
 
 namespace nodec::embed {
@@ -84,7 +85,8 @@ std::string violation(const char* pass, const std::string& what) {
 std::span<const Stage> stages() { return pipeline; }
 
 Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
-                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged) {
+                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged,
+                 const std::string& cache) {
   auto unit = std::make_shared<Unit>();
   StageClock clock(unit->stages);
   const Derived derived = derive_results(module, model, mode, shared_data);
@@ -101,8 +103,17 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   clock.stamp("schedule");
   codegen::Module ir = codegen::emit(program, codegen::host_target());
   clock.stamp("codegen");
-  jit::Result<jit::Code> code = jit::load(std::move(ir));
-  clock.stamp("jit");
+  const std::string key = cache.empty() ? "" : jit::fingerprint(ir);
+  jit::Result<jit::Object> object{cache.empty() ? std::nullopt : kept_object(cache, key, ir.target()), ""};
+  const bool cached = static_cast<bool>(object);
+  if (!cached) object = jit::compile(std::move(ir));
+  if (!object) return {nullptr, "internal error in jit: " + object.error};
+  jit::Result<jit::Code> code = jit::load(*object);
+  clock.stamp(cached ? "jit (cached)" : "jit");
+  if (!cache.empty() && !cached && code) {
+    keep_object(cache, key, *object);
+    clock.stamp("cache");
+  }
   if (!code) return {nullptr, "internal error in jit: " + code.error};
   unit->interface = program.interface;
   unit->lanes = lanes;

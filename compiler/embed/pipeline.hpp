@@ -62,8 +62,10 @@ struct Compiled {
   std::shared_ptr<const Unit> unit;
   std::string error;
 };
+// `cache`: a folder of kept objects (object_cache.hpp), "" for none.
 Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
-                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged);
+                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged,
+                 const std::string& cache);
 
 // The text of a stage: graph adjoint tile llvm asm.
 struct Emitted {

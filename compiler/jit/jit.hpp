@@ -54,6 +54,10 @@ class Code {
 // Runs the module's passes in place: print_llvm then shows what `generate` reads.
 void optimize(codegen::Module& module);
 
+// A digest of all that the machine code of a module, not yet optimized, depends on: the module, its target,
+// LLVM's version and this layer's own sources. 64 hexadecimal digits.
+std::string fingerprint(const codegen::Module& module);
+
 // Machine code of a module, optimized first.
 Result<Object> compile(codegen::Module module);
 // Its assembly text.

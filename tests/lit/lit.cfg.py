@@ -20,4 +20,6 @@ config.substitutions += [
     ("%examples", os.path.join(config.nodec_source, "examples")),
     ("%inputs", os.path.join(config.test_source_root, "Inputs")),
 ]
+# Machine code that tests compile is kept with the build, not in the user's cache.
+config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root, "cache-of-tests")
 config.environment["PATH"] = tools + os.pathsep + os.environ["PATH"]

@@ -25,6 +25,8 @@
 namespace nodec {
 
 const char* version();
+// The folder that the command line uses: nodec under $XDG_CACHE_HOME or ~/.cache; "" when neither is known.
+std::string default_cache();
 
 enum class Precision { f32, f64 };
 
@@ -38,6 +40,8 @@ struct Options {
   Precision precision = Precision::f64;
   int threads = 0;    // 0: one for each core
   uint64_t seed = 0;  // of initial values, noise and shuffling
+  // A folder of machine code to reuse and to add to, private to its user; "": none. Programs may share it.
+  std::string cache;
 };
 
 // A named quantity of a model: its type as text ("real[T, 2]") and its shape, −1 where data give the extent.
