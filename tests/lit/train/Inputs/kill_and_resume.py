@@ -18,22 +18,31 @@ def run(stem, *more):
     return command + ["--out", stem + ".npz", "--log", log, "--quiet", *more]
 
 
-began = time.monotonic()
 subprocess.run(run(alone), check=True)
-whole = time.monotonic() - began
+
+
+def checkpoint():
+    """When the last checkpoint was written."""
+    try:
+        return os.stat(killed + ".checkpoint").st_mtime_ns
+    except FileNotFoundError:
+        return None
+
 
 chance = random.Random()
 kills = 0
 for attempt in range(6):
+    before = checkpoint()
     process = subprocess.Popen(run(killed, "--resume", "--checkpoint-seconds", "0.005"))
-    try:
-        # In the later part of the run, where there is something to lose.
-        process.wait(timeout=whole * chance.uniform(0.3, 1.0))
+    # Once there is something to lose, at any moment.
+    while process.poll() is None and checkpoint() == before:
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.05))
+    if process.poll() is not None:
         break
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kills += 1
 subprocess.run(run(killed, "--resume"), check=True)
 
 
