@@ -356,7 +356,8 @@ class Elaborator {
   std::set<std::string> asked_observed_;  // data that the model asks of which entries are present
   std::map<Ref, Tensor> observed_;        // by such a datum's value; looked up, never iterated
 
-  std::unordered_set<Ref> step_numbers_;  // of recurrences: they are inside their range whenever they are read
+  std::unordered_set<Ref>
+      step_numbers_;  // of recurrences: they are inside their range whenever they are read
 
   std::vector<ParameterDecl> parameters_;
   std::vector<DataDecl> const_data_;

@@ -13,18 +13,6 @@ bool is_one_of(int32_t type) {
   return ((type == types) || ...);
 }
 
-bool is_word(int32_t type) { return type == Lexer::NAME || (type >= Lexer::USE && type <= Lexer::INT); }
-
-bool is_binary_operator(int32_t type) {
-  return (type >= Lexer::EQUAL && type <= Lexer::POWER) || type == Lexer::AND || type == Lexer::OR;
-}
-
-bool ends_operand(int32_t type) {
-  return is_word(type) ||
-         is_one_of<Lexer::NUMBER, Lexer::STRING, Lexer::PRIME, Lexer::RIGHT_PAREN, Lexer::RIGHT_BRACKET,
-                   Lexer::RIGHT_BRACE, Lexer::UNKNOWN, Lexer::OPEN_STRING>(type);
-}
-
 // A line that ends so cannot be the end of a statement.
 bool goes_on_after(int32_t type) {
   return is_binary_operator(type) ||
@@ -248,6 +236,18 @@ class Layout {
 };
 
 }  // namespace
+
+bool is_word(int32_t type) { return type == Lexer::NAME || (type >= Lexer::USE && type <= Lexer::INT); }
+
+bool is_binary_operator(int32_t type) {
+  return (type >= Lexer::EQUAL && type <= Lexer::POWER) || type == Lexer::AND || type == Lexer::OR;
+}
+
+bool ends_operand(int32_t type) {
+  return is_word(type) ||
+         is_one_of<Lexer::NUMBER, Lexer::STRING, Lexer::PRIME, Lexer::RIGHT_PAREN, Lexer::RIGHT_BRACKET,
+                   Lexer::RIGHT_BRACE, Lexer::UNKNOWN, Lexer::OPEN_STRING>(type);
+}
 
 Tokens lay_out(std::string_view text, const std::vector<Word>& words, Problems& problems) {
   return Layout(text, words, problems).run();

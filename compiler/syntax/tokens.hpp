@@ -77,6 +77,12 @@ struct Word {
   uint32_t begin, end;
 };
 
+// Kinds of tokens (layout.cpp): a name or a word that may be one; an operator between operands; what an
+// operand may end with.
+bool is_word(int32_t type);
+bool is_binary_operator(int32_t type);
+bool ends_operand(int32_t type);
+
 // The words of a text to its tokens (layout.cpp).
 Tokens lay_out(std::string_view text, const std::vector<Word>& words, Problems& problems);
 

@@ -72,7 +72,8 @@ struct CompileReport {
   std::vector<Field> fields;  // one for each solve, in order of the text
   // One function is compiled: the gradient where there is a loss, else the outputs. The other one's is 0.
   int64_t forward_code_bytes = 0, gradient_code_bytes = 0;
-  // Working memory of the compiled function a sample, without step records; lengths that data give count as 1.
+  // Working memory of the compiled function a sample, without step records; lengths that data give count
+  // as 1.
   int64_t bytes_per_sample = 0;
   // What the gradients of the solves keep of each accepted step of a sample.
   int64_t record_bytes_per_step = 0;
