@@ -81,7 +81,13 @@ Result<Dataset> bind_file(const Model::State& model, const runtime::DataFile& fi
   for (const runtime::BoundArray& a : state->binding.arrays)
     if (a.shared) state->shared.insert(a.name);
   for (const semantics::DataDecl& d : model.model.data) state->shapes[d.name] = d.type.shape;
-  return Result<Dataset>(Dataset{state}, embed::convert(state->binding.warnings, Severity::warning));
+  std::vector<Diagnostic> warnings = embed::convert(state->binding.warnings, Severity::warning);
+  if (samples > 0 && state->binding.samples > 0)
+    warnings.push_back(embed::plain(Severity::warning, "samples_ignored",
+                                    "the data have " + std::to_string(state->binding.samples) +
+                                        " samples of their own; --samples " + std::to_string(samples) +
+                                        " counts only where they have none"));
+  return Result<Dataset>(Dataset{state}, std::move(warnings));
 }
 
 }  // namespace
