@@ -38,6 +38,8 @@ struct Arguments {
   int64_t points = 100;
   // plot
   int64_t sample = 0;
+  // fmt
+  bool check = false, to_stdout = false;
   // gradcheck
   double tolerance = 1e-6;
   int64_t elements = 64;
@@ -78,6 +80,7 @@ int gradcheck(const Arguments& arguments);
 int train(const Arguments& arguments);
 int plot(const Arguments& arguments);
 int initialize(const Arguments& arguments);
+int format(const Arguments& arguments);
 
 // ---- shared by the verbs
 // The options of the embedding interface; prints an error and returns nothing for a malformed one.

@@ -139,6 +139,12 @@ void init_options(CLI::App& app, Arguments& a) {
   out_option(app, a, "the initial parameters: .safetensors or .npz");
 }
 
+void format_options(CLI::App& app, Arguments& a) {
+  CLI::Option* check =
+      app.add_flag("--check", a.check, "write nothing; name the file and exit with 1 where it would change");
+  app.add_flag("--stdout", a.to_stdout, "print the text instead of replacing the file's")->excludes(check);
+}
+
 }  // namespace
 
 const std::vector<Verb>& verbs() {
@@ -166,6 +172,8 @@ const std::vector<Verb>& verbs() {
        plot_options, plot},
       {"init", "write the initial parameters", "nodec model.node init --seed 1 --out weights.safetensors",
        "f64", init_options, initialize},
+      {"fmt", "bring a file into the canonical layout, in place", "nodec model.node fmt --check", "f64",
+       format_options, format},
   };
   return table;
 }

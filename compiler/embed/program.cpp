@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "compiler/embed/state.hpp"
+#include "compiler/syntax/format.hpp"
 #include "compiler/syntax/parser.hpp"
 
 namespace nodec {
@@ -144,6 +145,18 @@ Diagnostic caught() {
 }
 
 }  // namespace embed
+
+Result<std::string> format(const std::string& name, const std::string& text) try {
+  source::Files files;
+  source::Diagnostics found;
+  std::optional<std::string> formatted = syntax::format(files, files.add(name, text), found);
+  std::vector<Diagnostic> diagnostics;
+  append(files, found, diagnostics);
+  if (!formatted) return Result<std::string>::failed(diagnostics);
+  return {std::move(*formatted), diagnostics};
+} catch (...) {
+  return Result<std::string>::failed({embed::caught()});
+}
 
 const char* version() { return NODEC_VERSION; }
 

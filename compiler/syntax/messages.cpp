@@ -12,7 +12,6 @@ using Set = antlr4::misc::IntervalSet;
 
 bool has(const Set& set, size_t type) { return set.contains(static_cast<ssize_t>(type)); }
 
-bool is_word(int32_t type) { return type == Parser::NAME || (type >= Parser::USE && type <= Parser::INT); }
 bool is_reserved(int32_t type) { return type >= Parser::IF && type <= Parser::RETURN; }
 
 std::string quoted(const Token& token) {

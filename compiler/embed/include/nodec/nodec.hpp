@@ -245,6 +245,10 @@ class Program {
   std::shared_ptr<const State> state;
 };
 
+// The text of a `.node` file in the canonical layout: the same tokens and comments. Fails on syntax errors;
+// `name` is for their messages.
+Result<std::string> format(const std::string& name, const std::string& text);
+
 // Files of arrays: .npz .npy .safetensors.
 Result<Arrays> read_arrays(const std::string& file);
 // Atomic; the format follows the extension. Returns what went wrong, or nothing. For .csv: whether the
