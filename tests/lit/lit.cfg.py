@@ -11,6 +11,8 @@ config.excludes = ["Inputs"]
 
 tools = config.llvm_tools
 config.substitutions += [
+    # Sanitizers reserve more address space than tests of hostile input allow otherwise.
+    ("%sanitized", "--sanitized" if config.sanitizers else ""),
     ("%nodec", os.path.join(config.nodec_build, "nodec")),
     ("%FileCheck", os.path.join(tools, "FileCheck")),
     ("%not", os.path.join(tools, "not")),

@@ -26,12 +26,6 @@ std::string refused(Graph& g, Ref e, Ref x) {
   return refusal.message;
 }
 
-size_t count(Ref root, Kind kind) {
-  size_t found = 0;
-  for (Ref node : postorder(std::vector<Ref>{root})) found += node->is(kind);
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("what does not depend on a variable has a gradient of zero") {
