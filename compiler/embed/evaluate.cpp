@@ -3,6 +3,7 @@
 #include <limits>
 #include <numeric>
 
+#include "compiler/embed/deep_stack.hpp"
 #include "compiler/embed/run.hpp"
 #include "compiler/graph/cost.hpp"
 
@@ -191,7 +192,9 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
     const graph::Cost cost = graph::cost(*info.field);
     field.field_multiply_adds = cost.multiply_adds;
     field.field_operations = cost.operations;
-    if (const graph::Lambda* pullback = embed::pullback_of(*state->program->module, state->model, use.node)) {
+    const graph::Lambda* pullback = embed::on_deep_stack(
+        [&] { return embed::pullback_of(*state->program->module, state->model, use.node); });
+    if (pullback) {
       const graph::Cost vjp = graph::cost(*pullback);
       field.vjp_multiply_adds = vjp.multiply_adds;
       field.vjp_operations = vjp.operations;
@@ -206,8 +209,9 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
 Result<std::string> Model::emit(const std::string& stage) const try {
   const bool f64 = state->program->options.precision == Precision::f64;
   const std::lock_guard guard(state->program->mutex);
-  embed::Emitted emitted =
-      embed::emit(*state->program->module, state->model, stage, embed::choose_lanes(1024, f64), f64);
+  embed::Emitted emitted = embed::on_deep_stack([&] {
+    return embed::emit(*state->program->module, state->model, stage, embed::choose_lanes(1024, f64), f64);
+  });
   if (!emitted.error.empty())
     return Result<std::string>::failed({embed::plain(Severity::error, "cannot_compile", emitted.error)});
   return std::move(emitted.text);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "compiler/embed/deep_stack.hpp"
 #include "compiler/embed/parameters.hpp"
 #include "compiler/graph/evaluate.hpp"
 #include "runtime/initialize.hpp"
@@ -187,9 +188,10 @@ std::shared_ptr<const embed::Unit> Model::State::unit(const std::set<std::string
   if (slot) return slot;
   const std::lock_guard graph_guard(program->mutex);
   const std::vector<std::string> names(shared.begin(), shared.end());
-  embed::Compiled compiled =
-      embed::compile(*made->module, made->model, mode, names, lanes,
-                     program->options.precision == Precision::f64, ragged, program->options.cache);
+  embed::Compiled compiled = embed::on_deep_stack([&] {
+    return embed::compile(*made->module, made->model, mode, names, lanes,
+                          program->options.precision == Precision::f64, ragged, program->options.cache);
+  });
   if (!compiled.unit) diagnostics.push_back(embed::plain(Severity::error, "cannot_compile", compiled.error));
   slot = compiled.unit;
   return slot;

@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "compiler/embed/deep_stack.hpp"
 #include "compiler/embed/state.hpp"
 #include "compiler/syntax/format.hpp"
 #include "compiler/syntax/parser.hpp"
@@ -66,8 +67,8 @@ void append(const source::Files& files, const source::Diagnostics& from, std::ve
   for (const source::Diagnostic& d : from.all()) to.push_back(embed::convert(files, d));
 }
 
-Program make(const std::string& name, std::optional<std::string> text, const std::string& problem,
-             const Options& options) try {
+std::shared_ptr<Program::State> read_program(const std::string& name, std::optional<std::string> text,
+                                             const std::string& problem, const Options& options) {
   auto state = std::make_shared<Program::State>();
   state->options = options;
   source::Diagnostics diagnostics;
@@ -88,7 +89,12 @@ Program make(const std::string& name, std::optional<std::string> text, const std
   }
   if (diagnostics.has_errors()) state->module = nullptr;
   append(state->files, diagnostics, state->diagnostics);
-  return Program{state};
+  return state;
+}
+
+Program make(const std::string& name, std::optional<std::string> text, const std::string& problem,
+             const Options& options) try {
+  return Program{embed::on_deep_stack([&] { return read_program(name, std::move(text), problem, options); })};
 } catch (...) {
   auto state = std::make_shared<Program::State>();
   state->options = options;
@@ -149,7 +155,8 @@ Diagnostic caught() {
 Result<std::string> format(const std::string& name, const std::string& text) try {
   source::Files files;
   source::Diagnostics found;
-  std::optional<std::string> formatted = syntax::format(files, files.add(name, text), found);
+  std::optional<std::string> formatted =
+      embed::on_deep_stack([&] { return syntax::format(files, files.add(name, text), found); });
   std::vector<Diagnostic> diagnostics;
   append(files, found, diagnostics);
   if (!formatted) return Result<std::string>::failed(diagnostics);
@@ -173,7 +180,9 @@ Program Program::from_text(const std::string& name, const std::string& text, con
 bool Program::ok() const { return state->module != nullptr; }
 const std::vector<Diagnostic>& Program::diagnostics() const { return state->diagnostics; }
 const std::vector<TimedStage>& Program::stages() const { return state->stages; }
-std::string Program::syntax() const { return state->tree ? syntax::print(*state->tree) : ""; }
+std::string Program::syntax() const {
+  return state->tree ? embed::on_deep_stack([&] { return syntax::print(*state->tree); }) : "";
+}
 
 std::vector<std::string> Program::models() const {
   std::vector<std::string> names;
@@ -238,8 +247,10 @@ Result<Model> Program::integrate(const std::string& field, const std::vector<std
     std::optional<semantics::Model> model;
     {
       const std::lock_guard lock(state->mutex);
-      model = semantics::solve_model(*state->module, f, made->given, elaboration_options(state->options),
-                                     diagnostics);
+      model = embed::on_deep_stack([&] {
+        return semantics::solve_model(*state->module, f, made->given, elaboration_options(state->options),
+                                      diagnostics);
+      });
     }
     append(state->files, diagnostics, list);
     if (!model) return Result<Model>::failed(list);
@@ -263,7 +274,8 @@ std::unique_ptr<semantics::Module> Program::State::elaborate(const std::set<std:
   with.shared_data = shared_data;
   source::Files copy = files;
   source::Diagnostics found;
-  std::unique_ptr<semantics::Module> again = semantics::elaborate(*tree, with, read_used, copy, found);
+  std::unique_ptr<semantics::Module> again =
+      embed::on_deep_stack([&] { return semantics::elaborate(*tree, with, read_used, copy, found); });
   if (found.has_errors() || !again) {
     append(copy, found, out);
     return nullptr;
