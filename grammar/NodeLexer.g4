@@ -66,7 +66,12 @@ fragment DIGIT : [0-9] ;
 STRING : '"' ~["\r\n]* '"' ;
 OPEN_STRING : '"' ~["\r\n]* ;  // an error, reported by name
 // Letters of any script, and subscript digits: θ, Δt, W₁.
-NAME : [_\p{L}] [_\p{L}\p{M}\p{Nd}\u2080-\u2089]* ;
+NAME : ([_a-zA-Z] | LETTER) ([_a-zA-Z0-9] | LETTER | MARK)* ;
+// Unicode's classes are thousands of ranges, which would be read anew at every start. The character stream of
+// compiler/syntax/lexer.cpp gives one character for each class instead.
+fragment LETTER : '\u00AA' ;  // category L
+fragment MARK : '\u0300' ;    // categories M and Nd, and subscript digits
+fragment BLANK : '\u00A0' ;   // category Zs
 PRIME : '\'' | '\u2032' ;
 
 DOT_DOT : '..' ;
@@ -100,5 +105,5 @@ POWER : '^' ;
 
 NEWLINE : '\n' ;
 COMMENT : '#' ~[\n]* -> skip ;
-SPACE : [\t\r\f\p{Zs}]+ -> skip ;
+SPACE : ([ \t\r\f] | BLANK)+ -> skip ;
 UNKNOWN : . ;  // an error, reported by name

@@ -1,4 +1,6 @@
 // Bytes to words: ANTLR's lexer, and the characters that have no meaning.
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <optional>
@@ -11,7 +13,31 @@ namespace {
 
 using source::Id;
 
-// A text as ANTLR reads it. An index is a byte, so that no position needs translation.
+// The character that stands for all of its class in grammar/NodeLexer.g4.
+char32_t class_of(char32_t c) {
+  if (c < 0x80 || c == U'′') return c;
+  if (c >= U'₀' && c <= U'₉') return U'\u0300';
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return U'\u00AA';
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+      return U'\u0300';
+    case UTF8PROC_CATEGORY_ZS:
+      return U'\u00A0';
+    default:
+      return U'\uFFFD';
+  }
+}
+
+// A text as ANTLR reads it, each class of characters by one of them. An index is a byte, so that no position
+// needs translation.
 class Utf8Stream final : public antlr4::CharStream {
  public:
   explicit Utf8Stream(std::string_view text) : text_(text) {}
@@ -28,7 +54,7 @@ class Utf8Stream final : public antlr4::CharStream {
       for (; i > 1; --i) byte += source::code_point_at(text_, byte).length;
     }
     if (byte >= text_.size()) return IntStream::EOF;
-    return source::code_point_at(text_, byte).value;
+    return class_of(source::code_point_at(text_, byte).value);
   }
   ssize_t mark() override { return 0; }
   void release(ssize_t) override {}
