@@ -101,12 +101,15 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   if (std::string wrong = violation("schedule", schedule::verify(program)); !wrong.empty())
     return {nullptr, wrong};
   clock.stamp("schedule");
-  codegen::Module ir = codegen::emit(program, codegen::host_target());
-  clock.stamp("codegen");
-  const std::string key = cache.empty() ? "" : jit::fingerprint(ir);
-  jit::Result<jit::Object> object{cache.empty() ? std::nullopt : kept_object(cache, key, ir.target()), ""};
+  const codegen::Target target = codegen::host_target();
+  const std::string key = cache.empty() ? "" : jit::fingerprint(program, target);
+  jit::Result<jit::Object> object{cache.empty() ? std::nullopt : kept_object(cache, key, target), ""};
   const bool cached = static_cast<bool>(object);
-  if (!cached) object = jit::compile(std::move(ir));
+  if (!cached) {
+    codegen::Module ir = codegen::emit(program, target);
+    clock.stamp("codegen");
+    object = jit::compile(std::move(ir));
+  }
   if (!object) return {nullptr, "internal error in jit: " + object.error};
   jit::Result<jit::Code> code = jit::load(*object);
   clock.stamp(cached ? "jit (cached)" : "jit");

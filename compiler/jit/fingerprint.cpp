@@ -1,27 +1,21 @@
-// Module -> the name under which its object can be kept.
-#include "compiler/codegen/llvm_module.hpp"
+// Tile program and target -> the name under which their object can be kept.
 #include "compiler/jit/jit.hpp"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/SHA256.h"
-#include "llvm/Support/raw_ostream.h"
 
 namespace nodec::jit {
 
-std::string fingerprint(const codegen::Module& module) {
-  llvm::SmallVector<char, 0> bitcode;
-  llvm::raw_svector_ostream stream(bitcode);
-  llvm::WriteBitcodeToFile(*module.llvm().module, stream);
-  const codegen::Target& target = module.target();
+std::string fingerprint(const schedule::Program& program, const codegen::Target& target) {
   llvm::SHA256 hash;
-  // NODEC_JIT_SOURCES is a digest of this folder: what turns equal IR into other code.
-  for (const std::string& part : {std::string(NODEC_JIT_SOURCES), std::string(LLVM_VERSION_STRING),
-                                  target.triple, target.cpu, target.features}) {
+  // NODEC_CODE_SOURCES is a digest of codegen and of this folder: what turns equal programs into other code.
+  for (const std::string& part :
+       {std::string(NODEC_CODE_SOURCES), std::string(LLVM_VERSION_STRING), target.triple, target.cpu,
+        target.features, std::to_string(target.vector_bits)}) {
     hash.update(part);
     hash.update(llvm::StringRef("\0", 1));
   }
-  hash.update(llvm::StringRef(bitcode.data(), bitcode.size()));
+  hash.update(schedule::serialize(program));
   return llvm::toHex(hash.final(), true);
 }
 

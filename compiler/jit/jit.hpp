@@ -28,7 +28,7 @@ struct Result {
 
 // Of each stage, in milliseconds of wall time.
 struct Timings {
-  double emit = 0, optimize = 0, generate = 0, link = 0;
+  double emit = 0, generate = 0, link = 0;
 };
 
 // A relocatable object file of the target's format.
@@ -51,12 +51,9 @@ class Code {
   std::shared_ptr<const void> memory_;
 };
 
-// Runs the module's passes in place: print_llvm then shows what `generate` reads.
-void optimize(codegen::Module& module);
-
-// A digest of all that the machine code of a module, not yet optimized, depends on: the module, its target,
-// LLVM's version and this layer's own sources. 64 hexadecimal digits.
-std::string fingerprint(const codegen::Module& module);
+// A digest of all that the machine code of a program depends on: the program, its target, LLVM's version, the
+// sources of codegen and of this layer. 64 hexadecimal digits.
+std::string fingerprint(const schedule::Program& program, const codegen::Target& target);
 
 // Machine code of a module, optimized first.
 Result<Object> compile(codegen::Module module);

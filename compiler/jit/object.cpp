@@ -4,15 +4,18 @@
 
 #include "compiler/codegen/llvm_module.hpp"
 #include "compiler/jit/jit.hpp"
-#include "compiler/jit/optimize.hpp"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
+#include "llvm/Transforms/Scalar.h"
 
 namespace nodec::jit {
 namespace {
@@ -48,17 +51,43 @@ std::unique_ptr<llvm::TargetMachine> machine_for(const codegen::Target& target, 
   return machine;
 }
 
-void run_passes_of(codegen::Module& module, llvm::TargetMachine& machine) {
-  llvm::Module& ir = *module.llvm().module;
-  ir.setDataLayout(machine.createDataLayout());
-  run_passes(ir, &machine);
-}
+// Leaves out passes of the code generator that find nothing in code which is written in vectors already.
+class Gate final : public llvm::OptPassGate {
+ public:
+  bool isEnabled() const override { return true; }
+  bool shouldRunPass(const llvm::StringRef pass, llvm::StringRef) override {
+    return !left_out_.contains(pass);
+  }
 
+ private:
+  const llvm::StringSet<> left_out_{"Canonicalize Freeze Instructions in Loops",
+                                    "Constant Hoisting",
+                                    "Early If-Conversion",
+                                    "Expand memcmp() to load/stores",
+                                    "Live Range Shrink",
+                                    "Merge contiguous icmps into a memcmp",
+                                    "Partially inline calls to library functions",
+                                    "TLS Variable Hoist",
+                                    "X86 Avoid Store Forwarding Blocks",
+                                    "X86 Domain Reassignment Pass",
+                                    "X86 Partial Reduction",
+                                    "X86 cmov Conversion"};
+};
+
+// The few passes that pay for code which is written in vectors already: they fold addresses and constants and
+// drop what nothing reads. Vectorizers and unrollers would cost more time than the program runs.
 bool write(codegen::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type,
            llvm::raw_pwrite_stream& stream) {
+  llvm::Module& ir = *module.llvm().module;
+  ir.setDataLayout(machine.createDataLayout());
+  Gate gate;
+  ir.getContext().setOptPassGate(gate);
   llvm::legacy::PassManager passes;
+  passes.add(llvm::createTargetTransformInfoWrapperPass(machine.getTargetIRAnalysis()));
+  passes.add(llvm::createEarlyCSEPass());
+  passes.add(llvm::createCFGSimplificationPass());
   if (machine.addPassesToEmitFile(passes, stream, nullptr, type, true)) return false;
-  passes.run(*module.llvm().module);
+  passes.run(ir);
   return true;
 }
 
@@ -78,22 +107,14 @@ int64_t code_bytes(const std::vector<char>& bytes) {
 
 }  // namespace
 
-void optimize(codegen::Module& module) {
-  std::string error;
-  if (const auto machine = machine_for(module.target(), error)) run_passes_of(module, *machine);
-}
-
 Result<Object> compile(codegen::Module module) {
   Object object;
   object.target = module.target();
   object.timings.emit = module.emit_milliseconds();
   std::string error;
-  const Clock optimizing;
+  const Clock generating;
   const auto machine = machine_for(module.target(), error);
   if (!machine) return {std::nullopt, error};
-  run_passes_of(module, *machine);
-  object.timings.optimize = optimizing.milliseconds();
-  const Clock generating;
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   if (!write(module, *machine, llvm::CodeGenFileType::ObjectFile, stream)) {
@@ -109,7 +130,6 @@ Result<std::string> assembly(codegen::Module module) {
   std::string error;
   const auto machine = machine_for(module.target(), error);
   if (!machine) return {std::nullopt, error};
-  run_passes_of(module, *machine);
   llvm::SmallVector<char, 0> text;
   llvm::raw_svector_ostream stream(text);
   if (!write(module, *machine, llvm::CodeGenFileType::AssemblyFile, stream)) {

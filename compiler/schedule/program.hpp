@@ -234,6 +234,10 @@ struct Program {
   Interface interface;
 };
 
+// All of a program that machine code depends on, as bytes that differ when it does: of the interface, the
+// lengths and how many solves there are.
+std::string serialize(const Program& program);
+
 // Text of a program, what `--emit=tile` prints; "" or the first invariant that does not hold.
 std::string print(const Program& program);
 std::string verify(const Program& program);
