@@ -45,7 +45,7 @@ struct Arguments {
   int64_t elements = 64;
   // train
   std::optional<int64_t> steps, epochs, batch, validation_interval;
-  std::string validation, log;
+  std::string validation, log, live;
   double checkpoint_seconds = 60;
   bool resume = false;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/manual.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -64,6 +65,13 @@ int run(std::vector<std::string> words) {
   CLI::App app{"nodec: a modeling language and JIT compiler for neural ODEs"};
   app.name("nodec");
   app.set_version_flag("--version", std::string("nodec ") + version());
+  app.add_flag_callback(
+      "--man",
+      [&app] {
+        std::cout << manual(app);
+        throw CLI::Success();
+      },
+      "print the manual page: nodec --man | man -l -");
   app.require_subcommand(1);
   app.footer(
       "Exit status: 0 done; 1 the model or the data is wrong; 2 wrong usage; 3 a numerical failure.\n"

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/live.hpp"
 #include "runtime/progress.hpp"
 
 namespace nodec::driver {
@@ -45,6 +46,8 @@ bool usable(const Arguments& arguments) {
     return refuse("--resume goes on from the checkpoint beside --out FILE, which is missing");
   if (arguments.validation_interval && arguments.validation.empty())
     return refuse("--val-interval needs --val FILE");
+  if (!arguments.live.empty() && !arguments.live.ends_with(".svg") && !arguments.live.ends_with(".png"))
+    return refuse("--live takes a picture, .svg or .png");
   if (!arguments.out.empty() && !arguments.out.ends_with(".safetensors") && !arguments.out.ends_with(".npz"))
     return refuse("--out takes weights as .safetensors or .npz");
   return true;
@@ -141,11 +144,20 @@ int train(const Arguments& arguments) {
   options.resume = arguments.resume;
   options.log = arguments.log;
   Reporter reporter(arguments.quiet);
-  options.progress = [&](const TrainProgress& p) { reporter.show(p); };
+  std::optional<LivePicture> picture;
+  if (!arguments.live.empty()) picture.emplace(arguments.live);
+  options.progress = [&](const TrainProgress& p) {
+    reporter.show(p);
+    if (picture) picture->add(p.step, p.loss, p.validation_loss);
+  };
   catch_interrupts();
   options.cancelled = [] { return interrupted != 0; };
   const Result<Training> training = train(parts, *weights, options);
   reporter.finish();
+  const std::string not_drawn = picture ? picture->finish() : "";
+  // The weights are worth more than the picture.
+  if (!not_drawn.empty())
+    std::cerr << "nodec: warning: --live " << arguments.live << ": " << not_drawn << "\n";
   print(training.diagnostics(), arguments);
   if (!training) return static_cast<int>(training.outcome());
 

@@ -107,6 +107,11 @@ void train_options(CLI::App& app, Arguments& a) {
          "a CSV file with a row for each step: epoch, loss, metrics, gradient norm, validation, seconds")
       ->type_name("FILE")
       ->check(not_empty());
+  app.add_option(
+         "--live", a.live,
+         "a picture of the losses so far, .svg or .png, drawn anew every few seconds; gnuplot draws it")
+      ->type_name("FILE")
+      ->check(not_empty());
   app.add_option("--steps", a.steps, "optimizer steps, instead of the model's `steps` or `epochs`")
       ->type_name("N")
       ->check(whole_number(0, int64_t{1} << 40));
