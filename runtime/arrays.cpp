@@ -133,23 +133,52 @@ std::vector<std::string> Arrays::names() const {
   return names;
 }
 
-Reals Reals::of_mapped(const Array& array) {
-  Reals reals(array.element == Element::f64);
-  reals.mapped_ = array.data();
-  reals.mapping_ = array.mapping;
+Reals Reals::of_mapped(const Array& array, bool double_precision) {
+  Reals reals(double_precision);
+  reals.mapped_ = array;
   return reals;
 }
 
-// What lies in a file need not be aligned.
+bool Reals::has_address() const {
+  return !mapped_.mapping || mapped_.element == (double_precision_ ? Element::f64 : Element::f32);
+}
+
 double Reals::mapped_real(size_t i) const {
-  if (double_precision_) {
-    double value;
-    std::memcpy(&value, mapped_.data() + i * sizeof value, sizeof value);
-    return value;
+  const double value = mapped_.real(static_cast<int64_t>(i));
+  return double_precision_ ? value : static_cast<double>(static_cast<float>(value));
+}
+
+void Reals::read(size_t first, size_t count, void* out) const {
+  const size_t width = double_precision_ ? sizeof(double) : sizeof(float);
+  if (has_address()) {
+    std::memcpy(out, static_cast<const std::byte*>(data()) + first * width, count * width);
+    return;
   }
-  float value;
-  std::memcpy(&value, mapped_.data() + i * sizeof value, sizeof value);
-  return static_cast<double>(value);
+  // The type is looked at once, not for each element; what lies in a file need not be aligned.
+  visit_element(mapped_, 0, [&](auto example) {
+    using From = decltype(example);
+    const std::byte* from = mapped_.mapped.data() + first * sizeof(From);
+    for (size_t i = 0; i < count; ++i, from += sizeof(From)) {
+      From value;
+      std::memcpy(&value, from, sizeof value);
+      if (mapped_.element == Element::boolean) value = static_cast<From>(value != From{});
+      if (double_precision_)
+        static_cast<double*>(out)[i] = static_cast<double>(value);
+      else
+        static_cast<float*>(out)[i] = static_cast<float>(static_cast<double>(value));
+    }
+  });
+}
+
+std::span<const std::byte> Reals::stored() const {
+  if (mapped_.mapping) return mapped_.mapped;
+  return double_precision_ ? std::as_bytes(std::span(doubles_)) : std::as_bytes(std::span(floats_));
+}
+
+Reals Reals::copied() const {
+  Reals own(double_precision_, size());
+  if (size() > 0) read(0, size(), own.data());
+  return own;
 }
 
 void Reals::resize(size_t size) {

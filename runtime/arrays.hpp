@@ -66,31 +66,40 @@ class Arrays {
 // Reals in the precision of compiled code: own ones, or those of a mapped file, which cannot be set.
 class Reals {
  public:
-  // An array of f32 or f64 that stays where it is.
-  static Reals of_mapped(const Array& array);
+  // An array that stays in its file. Of another element type than the precision's it has no address: compiled
+  // code is given copies of the parts that it is to read.
+  static Reals of_mapped(const Array& array, bool double_precision);
   explicit Reals(bool double_precision = true, size_t size = 0) : double_precision_(double_precision) {
     resize(size);
   }
   bool double_precision() const { return double_precision_; }
   size_t size() const {
-    if (mapping_) return mapped_.size() / (double_precision_ ? sizeof(double) : sizeof(float));
+    if (mapped_.mapping) return static_cast<size_t>(mapped_.size());
     return double_precision_ ? doubles_.size() : floats_.size();
   }
-  size_t bytes() const { return size() * (double_precision_ ? sizeof(double) : sizeof(float)); }
   void resize(size_t size);
+  // Rounded to the precision.
   double operator[](size_t i) const {
-    if (mapping_) return mapped_real(i);
+    if (mapped_.mapping) return mapped_real(i);
     return double_precision_ ? doubles_[i] : static_cast<double>(floats_[i]);
   }
   // Rounds to the precision.
   void set(size_t i, double value);
+  // Whether `data` holds the values.
+  bool has_address() const;
   void* data() { return double_precision_ ? static_cast<void*>(doubles_.data()) : floats_.data(); }
   const void* data() const {
-    if (mapping_) return mapped_.data();
+    if (mapped_.mapping) return mapped_.mapped.data();
     return double_precision_ ? static_cast<const void*>(doubles_.data()) : floats_.data();
   }
   // Element i's address.
   void* at(size_t i) { return static_cast<std::byte*>(data()) + i * (double_precision_ ? 8 : 4); }
+  // Writes `count` values from the first on, in the precision, to `out`.
+  void read(size_t first, size_t count, void* out) const;
+  // The values as they are stored, here or in their file.
+  std::span<const std::byte> stored() const;
+  // The same values, which can be set.
+  Reals copied() const;
   // The values as an array to be written.
   Array array(std::vector<int64_t> shape) const;
 
@@ -98,8 +107,7 @@ class Reals {
   double mapped_real(size_t i) const;
 
   bool double_precision_;
-  std::span<const std::byte> mapped_ = {};
-  std::shared_ptr<const void> mapping_ = nullptr;
+  Array mapped_;  // without a mapping: nothing
   std::vector<double> doubles_;
   std::vector<float> floats_;
 };

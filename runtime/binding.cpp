@@ -220,7 +220,7 @@ class Binder {
     return false;
   }
 
-  bool convert(const Context& context, int64_t from, int64_t to) {
+  bool good(const Context& context, int64_t from) {
     const Array& array = *context.located.array;
     const double value = array.real(from);
     const bool twice = options_.double_precision;
@@ -240,7 +240,6 @@ class Binder {
     } else if (!twice && std::isinf(static_cast<float>(value))) {
       return refuse(Problem::overflow, context, value, precision_name(twice));
     }
-    context.bound.values.set(static_cast<size_t>(to), value);
     return true;
   }
 
@@ -270,7 +269,7 @@ class Binder {
     }
     bound.stride = located.shared ? 0 : *size;
     if (stays_mapped(located, bound, source)) {
-      bound.values = Reals::of_mapped(*located.array);
+      bound.values = Reals::of_mapped(*located.array, options_.double_precision);
       check_mapped(located, bound, source, *size);
       return;
     }
@@ -296,41 +295,35 @@ class Binder {
     }
   }
 
-  // Whether compiled code can read the array where it lies in its file: the numbers are those of the
-  // precision, and no sample is shorter than another.
+  // Whether the array is read where it lies in its file: the numbers are those of the precision, or too many
+  // to be converted here, and no sample is shorter than another.
   bool stays_mapped(const Located& located, const BoundArray& bound,
                     const std::vector<int64_t>& source) const {
     const Array& array = *located.array;
     const Element wanted = options_.double_precision ? Element::f64 : Element::f32;
-    return array.mapping && array.element == wanted && !located.declared->integer && located.rows.empty() &&
-           source == bound.shape && sample_lengths_.size() <= 1;
+    const bool large = static_cast<size_t>(array.size()) > options_.largest_copy / element_bytes(wanted);
+    return array.mapping && (array.element == wanted || (large && !located.shared)) &&
+           !located.declared->integer && located.rows.empty() && source == bound.shape &&
+           sample_lengths_.size() <= 1;
   }
 
-  // The checks of `convert` and `in_order`, at the speed of the disk; an offending sample is left to them.
+  // The checks of `good` and `in_order`, at the speed of the disk; an offending sample is left to them.
   void check_mapped(const Located& located, BoundArray& bound, const std::vector<int64_t>& source,
                     int64_t size) {
     const int64_t count = located.shared ? 1 : binding_.samples;
+    Reals sample(options_.double_precision, static_cast<size_t>(size));
     for (int64_t s = 0; s < count; ++s) {
+      bound.values.read(static_cast<size_t>(s * size), static_cast<size_t>(size), sample.data());
       // x − x is 0 for every finite x, and not a number otherwise.
       double sum = 0;
-      for (int64_t e = s * size; e < (s + 1) * size; ++e) {
-        const double x = bound.values[static_cast<size_t>(e)];
-        sum += x - x;
-      }
+      for (size_t e = 0; e < static_cast<size_t>(size); ++e) sum += sample[e] - sample[e];
       const bool finite = sum == 0;
       if (finite && !located.declared->monotone) continue;
       Context context{located, bound, s, std::vector<int64_t>(source.size(), 0), std::nullopt};
       for (int64_t e = 0; !finite && e < size; ++e) {
-        const double x = bound.values[static_cast<size_t>(s * size + e)];
         int64_t rest = e;
         for (size_t a = source.size(); a-- > 0; rest /= source[a]) context.index[a] = rest % source[a];
-        const bool missing = std::isnan(x) && !located.declared->missing;
-        if (!missing && !std::isinf(x)) continue;
-        if (missing)
-          refuse(Problem::missing_value, context);
-        else
-          refuse(Problem::not_finite, context, x);
-        return;
+        if (!good(context, s * size + e)) return;
       }
       if (located.declared->monotone && !in_order(context, source)) return;
     }
@@ -362,7 +355,8 @@ class Binder {
         context.index[a] = std::min(target_index[a], own[a] - 1);
         element = element * source[a] + context.index[a];
       }
-      if (!convert(context, from + element, to + e)) return false;
+      if (!good(context, from + element)) return false;
+      context.bound.values.set(static_cast<size_t>(to + e), context.located.array->real(from + element));
       for (size_t a = own.size(); a-- > 0 && ++target_index[a] == context.bound.shape[a];)
         target_index[a] = 0;
     }

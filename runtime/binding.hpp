@@ -59,6 +59,9 @@ Result<DataFile> read_data(const std::string& path);
 
 struct BindOptions {
   bool double_precision = true;
+  // Mapped arrays of another element type than the precision's are copied up to this many bytes of copy;
+  // larger ones are converted batch by batch.
+  size_t largest_copy = size_t{1} << 30;
   ColumnMap columns;                 // of a table: --columns
   std::vector<std::string> lengths;  // order of Binding::lengths; others that occur follow
   // The value of an atom that is not a name that data can give, such as "(T - 3)//2".

@@ -127,8 +127,8 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
     if (found == gradient->data.end()) continue;
     const Array& analytic = found->second;
     const int64_t size = static_cast<int64_t>(analytic.values.size());
-    runtime::Reals copy = array.values;
-    replayer.override_data(array.name, copy.data());
+    runtime::Reals copy = array.values.copied();
+    replayer.override_data(array.name, &copy);
     GradientCheck::Row row{"data:" + array.name, 0, size, 0, 0, 0, 0};
     double scale = 0, deviation = 0;
     for (const int64_t i : chosen(size, elements, options.seed, row.name)) {
@@ -142,7 +142,7 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
       copy.set(static_cast<size_t>(i), kept);
       record(row, scale, deviation, i, expected, numeric);
     }
-    replayer.override_data(array.name, array.values.data());
+    replayer.override_data(array.name, &array.values);
     finish(row, scale, deviation);
   }
   return Result<GradientCheck>(std::move(check), diagnostics);

@@ -122,9 +122,12 @@ Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, boo
   for (const schedule::Interface::Data& slot : interface.data)
     for (const runtime::BoundArray& array : binding.arrays)
       if (array.name == slot.name) {
-        data_pointers_.push_back(array.values.data());
+        sources_.push_back(&array.values);
         strides_.push_back(array.shared ? 0 : array.stride);
+        data_pointers_.push_back(array.values.data());
+        staged_ |= !array.values.has_address();
       }
+  if (staged_) stages_.resize(sources_.size(), runtime::Reals(double_precision));
   for (const schedule::Interface::Noise& n : interface.noise)
     noise_.push_back({static_cast<uint64_t>(n.stream),
                       n.distribution == graph::Distribution::normal ? runtime::NoiseKind::normal
@@ -151,6 +154,26 @@ std::vector<int64_t> Runner::shape_of(const std::vector<graph::Extent>& shape) c
   return out;
 }
 
+void Runner::stage(std::span<const int64_t> rows) {
+  for (size_t slot = 0; slot < sources_.size(); ++slot) {
+    const size_t stride = static_cast<size_t>(strides_[slot]);
+    if (stride == 0) continue;
+    runtime::Reals& stage = stages_[slot];
+    if (stage.size() < rows.size() * stride) stage.resize(rows.size() * stride);
+    for (size_t row = 0; row < rows.size(); ++row)
+      sources_[slot]->read(static_cast<size_t>(rows[row]) * stride, stride, stage.at(row * stride));
+    data_pointers_[slot] = stage.data();
+  }
+  staged_lengths_.clear();
+  const size_t lengths = length_values_.size();
+  if (!sample_lengths_.empty())
+    for (const int64_t row : rows) {
+      const auto first = sample_lengths_.begin() + row * static_cast<int64_t>(lengths);
+      staged_lengths_.insert(staged_lengths_.end(), first, first + static_cast<int64_t>(lengths));
+    }
+  while (staged_rows_.size() < rows.size()) staged_rows_.push_back(static_cast<int64_t>(staged_rows_.size()));
+}
+
 runtime::RunState Runner::run(std::span<const int64_t> rows, const std::vector<double>& parameters,
                               const Settings& settings, std::span<const int64_t> identities,
                               runtime::Recorded* record, const runtime::Recorded* replay) {
@@ -169,14 +192,15 @@ runtime::RunState Runner::run(std::span<const int64_t> rows, const std::vector<d
     output_pointers_[static_cast<size_t>(r.slot)] = output.data();
   }
   runtime::Batch batch;
-  batch.samples = rows;
-  batch.identities = identities;
+  if (staged_) stage(rows);
+  batch.samples = staged_ ? std::span<const int64_t>(staged_rows_).first(rows.size()) : rows;
+  batch.identities = staged_ && identities.empty() ? rows : identities;
   batch.parameters = parameters_.data();
   batch.data = data_pointers_;
   batch.strides = strides_;
   batch.settings = settings_.data();
   batch.lengths = length_values_;
-  batch.sample_lengths = sample_lengths_;
+  batch.sample_lengths = staged_ ? staged_lengths_ : sample_lengths_;
   batch.outputs = output_pointers_;
   batch.totals = totals_.data();
   batch.noise = noise_;
@@ -256,9 +280,12 @@ std::vector<SolveStatistics> Runner::statistics(const std::vector<semantics::Sol
   return list;
 }
 
-void Runner::override_data(const std::string& name, const void* values) {
+void Runner::override_data(const std::string& name, const runtime::Reals* values) {
   for (size_t i = 0; i < unit_->interface.data.size(); ++i)
-    if (unit_->interface.data[i].name == name) data_pointers_[i] = values;
+    if (unit_->interface.data[i].name == name) {
+      sources_[i] = values;
+      data_pointers_[i] = values->data();
+    }
 }
 
 }  // namespace nodec::embed

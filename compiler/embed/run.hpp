@@ -49,10 +49,12 @@ class Runner {
   int64_t workspace_bytes() const { return scheduler_.workspace_bytes(); }
 
   // Lets a data array be perturbed between runs (gradcheck): the array that the slot reads, in the dataset's
-  // layout.
-  void override_data(const std::string& name, const void* values);
+  // layout. It must outlive the runner or the next override.
+  void override_data(const std::string& name, const runtime::Reals* values);
 
  private:
+  // Copies what the rows read to where compiled code can, in order of the rows.
+  void stage(std::span<const int64_t> rows);
   std::vector<int64_t> shape_of(const std::vector<graph::Extent>& shape) const;
 
   std::shared_ptr<const Unit> unit_;
@@ -62,8 +64,14 @@ class Runner {
   std::map<std::string, int64_t> lengths_;
   std::vector<int64_t> length_values_;
   std::vector<int32_t> sample_lengths_;
-  std::vector<const void*> data_pointers_;
+  std::vector<const runtime::Reals*> sources_;  // by slot
   std::vector<int64_t> strides_;
+  std::vector<const void*> data_pointers_;
+  // Of data that have no address in the precision: those of the rows, their lengths, and 0, 1, 2, … as rows.
+  bool staged_ = false;
+  std::vector<runtime::Reals> stages_;
+  std::vector<int32_t> staged_lengths_;
+  std::vector<int64_t> staged_rows_;
   std::vector<runtime::NoiseSlot> noise_;
   runtime::Reals parameters_, settings_, totals_;
   std::vector<runtime::Reals> outputs_;

@@ -14,7 +14,7 @@ runtime::Trait data_trait(const std::string& name, const Dataset& data) {
     digest.add(array.name);
     digest.add(uint64_t{array.shared});
     for (const int64_t extent : array.shape) digest.add(static_cast<uint64_t>(extent));
-    digest.add(std::span(static_cast<const std::byte*>(array.values.data()), array.values.bytes()));
+    digest.add(array.values.stored());
   }
   digest.add(std::as_bytes(std::span(binding.lengths)));
   digest.add(std::as_bytes(std::span(binding.sample_lengths)));
