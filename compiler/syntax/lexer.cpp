@@ -42,9 +42,10 @@ class Utf8Stream final : public antlr4::CharStream {
  public:
   explicit Utf8Stream(std::string_view text) : text_(text) {}
 
-  void consume() override { at_ += source::code_point_at(text_, at_).length; }
+  void consume() override { at_ += ascii(at_) ? 1 : source::code_point_at(text_, at_).length; }
   size_t LA(ssize_t i) override {
     size_t byte = at_;
+    if (i == 1 && ascii(byte)) return static_cast<unsigned char>(text_[byte]);
     if (i < 0) {
       for (; i < 0 && byte > 0; ++i) {
         do --byte;
@@ -68,6 +69,10 @@ class Utf8Stream final : public antlr4::CharStream {
   std::string toString() const override { return std::string(text_); }
 
  private:
+  bool ascii(size_t byte) const {
+    return byte < text_.size() && static_cast<unsigned char>(text_[byte]) < 0x80;
+  }
+
   std::string_view text_;
   size_t at_ = 0;
 };
