@@ -18,6 +18,8 @@ runtime::Extent convert(const graph::Extent& extent) {
 std::set<std::string> time_arrays(const semantics::Model& model) {
   std::set<std::string> names;
   for (const semantics::SolveUse& use : model.solves) {
+    // Each step of a loop picks times of its own.
+    if (!use.node->free.empty()) continue;
     graph::Ref ts = use.node->operands[use.node->as<graph::SolveInfo>().ts_operand()];
     while (ts->is(graph::Kind::view) || ts->is(graph::Kind::reshape)) ts = ts->operands[0];
     if (ts->is(graph::Kind::data) && ts->type.rank() == 1) names.insert(ts->as<graph::Leaf>().name);

@@ -1,7 +1,7 @@
 // A closed lambda and the values of its frontier -> a function on numbers, compiled once, called often.
 #include "compiler/graph/evaluate_function.hpp"
 
-#include <unordered_map>
+#include "compiler/graph/evaluate_solve.hpp"
 
 namespace nodec::graph {
 namespace {
@@ -40,7 +40,8 @@ std::vector<Ref> body_order(const Lambda& lambda, std::unordered_map<Ref, size_t
 }  // namespace
 
 Function::Function(const Lambda& lambda, std::span<const Ref> frontier,
-                   std::span<const Tensor* const> captured, const Environment& sample, size_t batch) {
+                   std::span<const Tensor* const> captured, const Environment& sample, size_t batch,
+                   const ReferenceOptions& options) {
   const size_t variables = lambda.variables.size();
   std::unordered_map<Ref, size_t> slots;
   std::vector<const Tensor*> given;
@@ -50,6 +51,7 @@ Function::Function(const Lambda& lambda, std::span<const Ref> frontier,
 
   const size_t first_computed = variables + given.size();
   frame_.resize(first_computed + order.size());
+  tuples_.resize(frame_.size());
   std::vector<bool> varies(frame_.size(), false);
   for (size_t i = 0; i < variables; ++i) {
     frame_[i] = make_tensor(resolve(lambda.variables[i].shape, sample.lengths));
@@ -64,22 +66,53 @@ Function::Function(const Lambda& lambda, std::span<const Ref> frontier,
       frame_[slot] = leaf_value(node, sample, batch);
       continue;
     }
-    frame_[slot] = make_tensor(resolve(node.type.shape, sample.lengths));
-    Step step{make_kernel(node, sample.lengths), {}, &frame_[slot]};
-    for (Ref operand : node.operands) {
-      step.operands.push_back(&frame_[slots.at(operand)]);
-      varies[slot] = varies[slot] || varies[slots.at(operand)];
-    }
+    for (Ref operand : node.operands) varies[slot] = varies[slot] || varies[slots.at(operand)];
+    std::function<void()> step = step_of(node, slot, slots, sample, batch, options);
     if (varies[slot])
       steps_.push_back(std::move(step));
     else
-      step.kernel(step.operands.data(), *step.result);
+      step();
   }
   for (Ref root : lambda.results) results_.push_back(&frame_[slots.at(root)]);
 }
 
+std::function<void()> Function::step_of(const Node& node, size_t slot,
+                                        const std::unordered_map<Ref, size_t>& slots,
+                                        const Environment& sample, size_t batch,
+                                        const ReferenceOptions& options) {
+  const auto operands_of = [&](const Node& user, size_t first) {
+    std::vector<const Tensor*> operands;
+    for (size_t i = first; i < user.operands.size(); ++i)
+      operands.push_back(&frame_[slots.at(user.operands[i])]);
+    return operands;
+  };
+  std::vector<Tensor>& parts = tuples_[slot];
+  switch (node.kind) {
+    case Kind::solve:
+      return [&, operands = operands_of(node, 0), batch] {
+        parts = solve_value(node, operands, sample, batch, options);
+      };
+    case Kind::adjoint:
+      return [&, primal = operands_of(*node.operands[0], 0), operands = operands_of(node, 1), batch] {
+        parts = adjoint_value(node, primal, operands, sample, batch, options);
+      };
+    case Kind::part: {
+      Tensor& result = frame_[slot];
+      return [&result, &tuple = tuples_[slots.at(node.operands[0])],
+              index = static_cast<size_t>(node.as<Part>().index)] { result = tuple[index]; };
+    }
+    default:
+      break;
+  }
+  Tensor& result = frame_[slot];
+  result = make_tensor(resolve(node.type.shape, sample.lengths));
+  return [&result, operands = operands_of(node, 0), kernel = make_kernel(node, sample.lengths)] {
+    kernel(operands.data(), result);
+  };
+}
+
 void Function::run() {
-  for (Step& step : steps_) step.kernel(step.operands.data(), *step.result);
+  for (const std::function<void()>& step : steps_) step();
 }
 
 }  // namespace nodec::graph

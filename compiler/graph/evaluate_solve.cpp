@@ -49,14 +49,15 @@ struct Problem {
   double t0, step;
   Function field;
 
-  Problem(const Node& solve, std::span<const Tensor* const> operands, const Environment& sample, size_t batch)
+  Problem(const Node& solve, std::span<const Tensor* const> operands, const Environment& sample, size_t batch,
+          const ReferenceOptions& options)
       : info(solve.as<SolveInfo>()),
         states(info.states.size()),
         times(operands[static_cast<size_t>(info.ts_operand())]->values),
         t0(operands[static_cast<size_t>(info.t0_operand())]->values[0]),
         step(operands[static_cast<size_t>(info.control_operand(Control::step))]->values[0]),
         field(*info.field, std::span(solve.operands).subspan(static_cast<size_t>(info.frontier_operand())),
-              operands.subspan(static_cast<size_t>(info.frontier_operand())), sample, batch) {
+              operands.subspan(static_cast<size_t>(info.frontier_operand())), sample, batch, options) {
     groups.push_back(0);
     for (size_t i = 0; i < states; ++i) {
       shapes.push_back(operands[i]->shape);
@@ -94,9 +95,9 @@ struct Reverse {
   double pulled_time = 0;
 
   Reverse(const Problem& p, const Node& adjoint, std::span<const Tensor* const> operands,
-          const Environment& sample, size_t batch)
+          const Environment& sample, size_t batch, const ReferenceOptions& options)
       : pullback(*adjoint.as<AdjointInfo>().pullback, std::span(adjoint.operands).subspan(1 + p.states),
-                 operands.subspan(p.states), sample, batch),
+                 operands.subspan(p.states), sample, batch, options),
         state(p.size(), 0.0),
         times(p.times.size(), 0.0),
         observed(p.times.size(), Vector(p.size())),
@@ -388,7 +389,7 @@ std::vector<Tensor> observed_parts(const Problem& p, const std::function<const V
 
 std::vector<Tensor> solve_value(const Node& solve, std::span<const Tensor* const> operands,
                                 const Environment& sample, size_t batch, const ReferenceOptions& options) {
-  Problem p(solve, operands, sample, batch);
+  Problem p(solve, operands, sample, batch, options);
   if (p.info.rule == StepRule::adaptive) {
     const Trajectory trajectory = integrate(p, options.tolerance);
     return observed_parts(
@@ -405,8 +406,8 @@ std::vector<Tensor> solve_value(const Node& solve, std::span<const Tensor* const
 std::vector<Tensor> adjoint_value(const Node& adjoint, std::span<const Tensor* const> primal,
                                   std::span<const Tensor* const> operands, const Environment& sample,
                                   size_t batch, const ReferenceOptions& options) {
-  Problem p(*adjoint.operands[0], primal, sample, batch);
-  Reverse reverse(p, adjoint, operands, sample, batch);
+  Problem p(*adjoint.operands[0], primal, sample, batch, options);
+  Reverse reverse(p, adjoint, operands, sample, batch, options);
   if (p.info.rule == StepRule::adaptive) {
     adjoin(p, integrate(p, options.tolerance), reverse, options.tolerance);
   } else if (p.info.rule == StepRule::recurrence) {

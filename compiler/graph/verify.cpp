@@ -16,7 +16,8 @@
 //     concat's operands agree but along its axis; reduce's axes exist and ascend.
 //  7. solve: field (real time, states) -> a derivative of each state's type; real times and controls; a
 //  tableau, unless it is a recurrence; one
-//     operand for each state and control and then the field's frontier; no solve inside the field.
+//     operand for each state and control and then the field's frontier; no solve inside the field of one that
+//     is no recurrence.
 //  8. adjoint: of a solve; a cotangent of each part's type; its pullback (time, states, cotangents of the
 //  derivatives)
 //     -> cotangents of time, states and the named frontier operands; then the pullback's frontier.
@@ -210,7 +211,7 @@ std::string check_solve(const Node& node, const Graph& graph) {
     bool array = control == Control::atol || control == Control::adjoint_atol || control == Control::stops;
     if (type.element != Element::real || type.rank() > (array ? 1 : 0)) return "control is not a real scalar";
   }
-  if (holds_solve(info.field)) return "a solve inside a field";
+  if (steps && holds_solve(info.field)) return "a solve inside a field";
   return check_frontier(node, graph);
 }
 

@@ -68,6 +68,7 @@ bool Tensors::leaf(Ref node) {
   switch (node->kind) {
     case NodeKind::data:
     case NodeKind::random:
+    case NodeKind::variable:  // of a lambda around this one
       capture();
       return true;
     case NodeKind::constant:
@@ -75,7 +76,6 @@ bool Tensors::leaf(Ref node) {
     case NodeKind::setting:
     case NodeKind::length:
     case NodeKind::iota:
-    case NodeKind::variable:
       return true;
     default:
       break;
@@ -390,7 +390,8 @@ void Tensors::plan_structured(Ref node) {
   for (size_t i = 0; i < node->operands.size(); ++i) {
     const Ref operand = node->operands[i];
     if (i >= captured) {
-      if (lanes(operand) && !operand->is(NodeKind::length)) forced_.insert(operand);
+      if (lanes(operand) && !operand->is(NodeKind::length) && !located_.count(operand))
+        forced_.insert(operand);
       read(operand, 1);
     } else if (i >= streams_from && i < streams_to) {
       stream(operand);

@@ -1,6 +1,7 @@
 // `solve` and `adjoint` nodes -> flat state buffers, functions for field and pullback, calls of the solvers.
 #include "compiler/schedule/solves.hpp"
 
+#include <algorithm>
 #include <functional>
 
 namespace nodec::schedule {
@@ -44,6 +45,17 @@ std::span<const Ref> frontier_of(Ref node) {
   return std::span(node->operands).subspan(first);
 }
 
+// Whether the node is computed by the lambda, rather than captured.
+bool inside(Ref node, const graph::Lambda* lambda) {
+  return std::binary_search(node->free.begin(), node->free.end(), lambda->height);
+}
+
+bool holds_solve(const graph::Lambda* lambda) {
+  const std::vector<Ref> nodes = graph::postorder(lambda->results);
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [&](Ref node) { return node->is(NodeKind::solve) && inside(node, lambda); });
+}
+
 // Names of a state's elements: z, z[3], z[1, 0].
 void name_elements(const std::string& name, const graph::Type& type, std::vector<std::string>& names) {
   const int64_t size = type.size().value();
@@ -71,9 +83,10 @@ class Solves::Field : public FieldCode {
     bool passed;
   };
 
-  Field(Solves& owner, Tensors& tensors, Ref solve)
+  Field(Solves& owner, Tensors& tensors, Ref solve, bool again)
       : owner_(owner),
         tensors_(tensors),
+        again_(again),
         solve_(solve),
         types_(state_types(solve)),
         offsets_(state_offsets(types_)) {
@@ -86,12 +99,24 @@ class Solves::Field : public FieldCode {
     pulls_.clear();
   }
 
+  // Compiles what the solver will call.
+  void prepare() { field(); }
+  void prepare_pull() {
+    if (!pulls_[{true, true}].compiled()) compile_pull(pulls_[{true, true}], true, true);
+  }
+
+  void within(Builder& b, Value running) override {
+    const bool pulled = adjoint_ && owner_.steps_time(adjoint_->as<graph::AdjointInfo>().pullback);
+    if (!pulled && !field().masked) return;
+    if (running_ == none) running_ = b.frame("running", 1, true, Kind::integer);
+    b.store(running_, b.index(0), b.select(running, b.integer(1), b.integer(0)));
+  }
+
   void evaluate(Builder& b, Value t, Rows z, Rows k) override {
-    const graph::Lambda* lambda = solve_->as<graph::SolveInfo>().field;
-    Compiled& compiled = owner_.fields_[lambda];
-    if (compiled.function == none) compile_field(lambda, compiled);
+    const Compiled& compiled = field();
     b.store(time_, b.index(0), t);
     std::vector<CallArgument> arguments{{time_, b.index(0)}, {z.buffer, z.offset}, {k.buffer, k.offset}};
+    if (compiled.masked) arguments.push_back({running_, b.index(0)});
     capture(b, compiled, arguments);
     b.call(compiled.function, std::move(arguments));
   }
@@ -100,10 +125,11 @@ class Solves::Field : public FieldCode {
             bool frontier) override {
     if (!state && (!frontier || destinations_.empty())) return;
     Compiled& compiled = pulls_[{state, frontier}];
-    if (compiled.function == none) compile_pull(compiled, state, frontier);
+    if (!compiled.compiled()) compile_pull(compiled, state, frontier);
     b.store(time_, b.index(0), t);
     std::vector<CallArgument> arguments{
         {time_, b.index(0)}, {z.buffer, z.offset}, {kappa.buffer, kappa.offset}};
+    if (compiled.masked) arguments.push_back({running_, b.index(0)});
     if (state) {
       arguments.push_back({z_bar.buffer, z_bar.offset});
       arguments.push_back({t_bar.buffer, t_bar.offset});
@@ -118,6 +144,13 @@ class Solves::Field : public FieldCode {
   }
 
  private:
+  const Compiled& field() {
+    const graph::Lambda* lambda = solve_->as<graph::SolveInfo>().field;
+    Compiled& compiled = owner_.fields_[{lambda, again_ && holds_solve(lambda)}];
+    if (!compiled.compiled()) compile_field(lambda, compiled);
+    return compiled;
+  }
+
   void capture(Builder& b, const Compiled& compiled, std::vector<CallArgument>& arguments) {
     for (const Ref node : compiled.captured) {
       const Location at = tensors_.location(node);
@@ -127,9 +160,10 @@ class Solves::Field : public FieldCode {
     }
   }
 
-  BufferId argument(FunctionId function, const std::string& name, const Extent& size) {
-    const BufferId id =
-        owner_.writer_.buffer({.name = name, .lanes = true, .storage = Storage::argument, .size = size});
+  BufferId argument(FunctionId function, const std::string& name, const Extent& size,
+                    Kind kind = Kind::real) {
+    const BufferId id = owner_.writer_.buffer(
+        {.name = name, .kind = kind, .lanes = true, .storage = Storage::argument, .size = size});
     append_argument(owner_.writer_.program().functions[function], id);
     return id;
   }
@@ -149,6 +183,26 @@ class Solves::Field : public FieldCode {
     }
   }
 
+  // What the function's own solves are written in.
+  Scope scope_of(const graph::Lambda* lambda, bool again) const {
+    Scope scope;
+    scope.nested = true;
+    scope.again = again;
+    for (const Ref node : graph::postorder(lambda->results)) {
+      if (node->is(NodeKind::adjoint)) scope.recorded.insert(node->operands[0]);
+    }
+    return scope;
+  }
+
+  void mask(const graph::Lambda* lambda, Compiled& compiled, Scope& scope) {
+    compiled.masked = owner_.steps_time(lambda);
+    if (compiled.masked) scope.running = argument(compiled.function, "running", 1, Kind::integer);
+  }
+
+  Tensors::Structured structured(Scope& scope) {
+    return [this, &scope](Tensors& body, Ref node) { owner_.write(body, node, scope); };
+  }
+
   void finish(Tensors& body, Compiled& compiled) {
     body.write();
     Function& function = owner_.writer_.program().functions[compiled.function];
@@ -161,10 +215,13 @@ class Solves::Field : public FieldCode {
   void compile_field(const graph::Lambda* lambda, Compiled& compiled) {
     compiled.function = owner_.writer_.function("field");
     owner_.writer_.rates().classify(lambda->results);
-    Tensors body(owner_.writer_, compiled.function, {.inside = lambda, .frontier = frontier_of(solve_)});
+    Scope scope = scope_of(lambda, again_);
+    Tensors body(owner_.writer_, compiled.function, {.inside = lambda, .frontier = frontier_of(solve_)},
+                 structured(scope));
     const BufferId t = argument(compiled.function, "t", 1),
                    z = argument(compiled.function, "z", offsets_.back());
     const BufferId k = argument(compiled.function, "k", offsets_.back());
+    mask(lambda, compiled, scope);
     std::vector<Location> places{{t, 0, {}}};
     for (size_t s = 0; s < types_.size(); ++s) places.push_back(state_at(z, offsets_[s], types_[s]));
     locate_variables(body, lambda, places);
@@ -177,10 +234,13 @@ class Solves::Field : public FieldCode {
     const graph::Lambda* lambda = adjoint_->as<graph::AdjointInfo>().pullback;
     compiled.function = owner_.writer_.function("pullback");
     owner_.writer_.rates().classify(lambda->results);
-    Tensors body(owner_.writer_, compiled.function, {.inside = lambda, .frontier = frontier_of(adjoint_)});
+    Scope scope = scope_of(lambda, true);
+    Tensors body(owner_.writer_, compiled.function, {.inside = lambda, .frontier = frontier_of(adjoint_)},
+                 structured(scope));
     const Extent elements = offsets_.back();
     const BufferId t = argument(compiled.function, "t", 1), z = argument(compiled.function, "z", elements);
     const BufferId kappa = argument(compiled.function, "kappa", elements);
+    mask(lambda, compiled, scope);
     std::vector<Location> places{{t, 0, {}}};
     for (const BufferId from : {z, kappa}) {
       for (size_t s = 0; s < types_.size(); ++s) places.push_back(state_at(from, offsets_[s], types_[s]));
@@ -207,59 +267,91 @@ class Solves::Field : public FieldCode {
 
   Solves& owner_;
   Tensors& tensors_;
+  const bool again_;
   Ref solve_, adjoint_ = nullptr;
   std::vector<graph::Type> types_;
   std::vector<int64_t> offsets_;
   std::vector<Destination> destinations_;
   std::map<std::pair<bool, bool>, Compiled> pulls_;
-  BufferId time_ = none;
+  BufferId time_ = none, running_ = none;
 };
 
 Solves::Solves(ProgramWriter& writer, SolveLowering& solvers, std::set<Ref> recorded)
-    : writer_(writer), solvers_(solvers), recorded_(std::move(recorded)) {}
+    : writer_(writer), solvers_(solvers) {
+  pool_.recorded = std::move(recorded);
+}
 Solves::~Solves() = default;
 
-void Solves::write(Tensors& tensors, Ref node) {
-  if (node->is(NodeKind::solve)) return write_solve(tensors, node);
-  write_adjoint(tensors, node);
+void Solves::write(Tensors& tensors, Ref node) { write(tensors, node, pool_); }
+
+void Solves::write(Tensors& tensors, Ref node, Scope& scope) {
+  if (node->is(NodeKind::solve)) return write_solve(tensors, node, scope);
+  write_adjoint(tensors, node, scope);
 }
 
-void Solves::describe(Ref node) {
+bool Solves::steps_time(const graph::Lambda* lambda) {
+  if (const auto found = steps_time_.find(lambda); found != steps_time_.end()) return found->second;
+  bool steps = false;
+  for (const Ref node : graph::postorder(lambda->results)) {
+    if (!node->is(NodeKind::solve) || !inside(node, lambda)) continue;
+    const graph::SolveInfo& info = node->as<graph::SolveInfo>();
+    steps = steps || info.rule != graph::StepRule::recurrence || steps_time(info.field);
+  }
+  return steps_time_[lambda] = steps;
+}
+
+Value Solves::live(Builder& b, Scope& scope) {
+  if (scope.live == none) {
+    scope.live =
+        scope.running == none ? b.live() : b.integer_equal(b.load(scope.running, b.index(0)), b.integer(1));
+  }
+  return scope.live;
+}
+
+// Gives the solve its number. A pullback repeats solves that the field has run, and must not count them
+// again.
+void Solves::describe(SolveTask& task, const Scope& scope) {
+  const Ref node = task.node;
   const graph::SolveInfo& info = node->as<graph::SolveInfo>();
+  std::vector<Interface::Solve>& solves = writer_.program().interface.solves;
   Interface::Solve entry{info.field_name, info.place, {}, {}};
   for (int s = 0; s < info.state_count(); ++s) {
     name_elements(info.states[s].name, node->operands[s]->type, entry.elements);
     entry.places.resize(entry.elements.size(), info.states[s].place);
   }
-  writer_.program().interface.solves.push_back(std::move(entry));
+  auto known = numbers_.find(node);
+  if (known == numbers_.end() && scope.again) {
+    // The same solve under a binder of another height.
+    known = std::find_if(numbers_.begin(), numbers_.end(), [&](const auto& number) {
+      const Interface::Solve& other = solves[static_cast<size_t>(number.second)];
+      return other.field == entry.field && other.place == entry.place && other.elements == entry.elements;
+    });
+  }
+  task.counts = known == numbers_.end() || !scope.again;
+  if (known != numbers_.end()) {
+    task.number = known->second;
+    return;
+  }
+  task.number = numbers_[node] = static_cast<int>(solves.size());
+  solves.push_back(std::move(entry));
 }
 
-void Solves::write_solve(Tensors& tensors, Ref node) {
-  const graph::SolveInfo& info = node->as<graph::SolveInfo>();
+void Solves::take_times(Tensors& tensors, SolveTask& task) {
   Builder& b = tensors.builder();
-  Solve& solve = *(solves_[node] = std::make_unique<Solve>());
-  SolveTask& task = solve.task;
-  const std::vector<graph::Type> types = state_types(node);
-  const std::vector<int64_t> offsets = state_offsets(types);
-  task.node = node;
-  const bool recurrence = info.rule == graph::StepRule::recurrence;
-  task.number = static_cast<int>(writer_.program().interface.solves.size());
-  if (!recurrence) describe(node);
-  task.elements = offsets.back();
-
-  const BufferId initial = b.frame("initial", task.elements);
-  for (size_t s = 0; s < types.size(); ++s)
-    tensors.store_into(node->operands[s], state_at(initial, offsets[s], types[s]));
-  task.initial = {initial, b.index(0)};
-  task.t0 = b.splat(tensors.element(node->operands[info.t0_operand()], {}));
-  const Ref ts = node->operands[info.ts_operand()];
+  const graph::SolveInfo& info = task.node->as<graph::SolveInfo>();
+  task.t0 = b.splat(tensors.element(task.node->operands[info.t0_operand()], {}));
+  const Ref ts = task.node->operands[info.ts_operand()];
   task.time = [&tensors, ts](Builder& builder, Value i) { return builder.splat(tensors.element(ts, {i})); };
   task.times = ts->type.shape[0];
   const Value own = tensors.own(task.times);
   task.lane_times = b.splat(b.type(own).kind == Kind::index ? b.integer_of(own) : own);
+}
 
+void Solves::take_controls(Tensors& tensors, SolveTask& task) {
+  Builder& b = tensors.builder();
+  const graph::SolveInfo& info = task.node->as<graph::SolveInfo>();
   for (int c = 0; c < static_cast<int>(Control::count); ++c) {
-    const Ref control = node->operands[info.control_operand(static_cast<Control>(c))];
+    const Ref control = task.node->operands[info.control_operand(static_cast<Control>(c))];
     if (control->type.scalar()) {
       const Value value = tensors.element(control, {});
       task.controls.push_back(b.type(value).kind == Kind::integer ? b.to_real(value) : value);
@@ -279,20 +371,57 @@ void Solves::write_solve(Tensors& tensors, Ref node) {
     task.controls.push_back(b.real(0));
     (static_cast<Control>(c) == Control::atol ? task.atol_rows : task.adjoint_atol_rows) = {rows, b.index(0)};
   }
+}
 
+// A solve that runs once a step keeps one run's record at a time, for the adjoint in the same function; a
+// recording of the whole program keeps them all, in order, and is replayed in that order.
+void Solves::choose_recording(SolveTask& task, const Scope& scope) {
+  const graph::SolveInfo& info = task.node->as<graph::SolveInfo>();
+  const bool unwound = scope.recorded.count(task.node) != 0 && info.adjoint == graph::AdjointKind::checkpoint;
+  if (info.rule == graph::StepRule::recurrence) return;
+  task.recording = writer_.request().recording;
+  task.appends = scope.nested && task.recording != Recording::no;
+  if (task.recording == Recording::no && unwound) task.recording = Recording::record;
+  if (task.recording != Recording::no) task.tape_slot = writer_.program().interface.tapes++;
+}
+
+// What is replayed run by run begins with its first run.
+void Solves::rewind(Builder& b, const Scope& scope) {
+  if (scope.nested) return;
+  for (const BufferId tape : replayed_) b.set_tape_count(tape, b.index(0));
+  replayed_.clear();
+}
+
+void Solves::write_solve(Tensors& tensors, Ref node, Scope& scope) {
+  const graph::SolveInfo& info = node->as<graph::SolveInfo>();
+  Builder& b = tensors.builder();
+  Solve& solve = *(scope.solves[node] = std::make_unique<Solve>());
+  SolveTask& task = solve.task;
+  const std::vector<graph::Type> types = state_types(node);
+  const std::vector<int64_t> offsets = state_offsets(types);
+  task.node = node;
+  task.live = live(b, scope);
+  task.elements = offsets.back();
+  if (info.rule != graph::StepRule::recurrence) describe(task, scope);
+
+  const BufferId initial = b.frame("initial", task.elements);
+  for (size_t s = 0; s < types.size(); ++s)
+    tensors.store_into(node->operands[s], state_at(initial, offsets[s], types[s]));
+  task.initial = {initial, b.index(0)};
+  take_times(tensors, task);
+  take_controls(tensors, task);
+  choose_recording(task, scope);
   const BufferId results = b.frame("states", task.times * Extent(task.elements));
   task.results = {results, b.index(0)};
-  const bool unwound = recorded_.count(node) != 0 && info.adjoint == graph::AdjointKind::checkpoint;
-  task.recording = writer_.request().recording;
-  if (task.recording == Recording::no && unwound) task.recording = Recording::record;
-  if (recurrence) task.recording = Recording::no;
-  if (task.recording != Recording::no) task.tape_slot = writer_.program().interface.tapes++;
-  solve.field = std::make_unique<Field>(*this, tensors, node);
+  solve.field = std::make_unique<Field>(*this, tensors, node, scope.again);
   task.field = solve.field.get();
+  solve.field->prepare();
+  rewind(b, scope);
   solvers_.forward(b, task);
+  if (task.appends && task.recording == Recording::replay) replayed_.push_back(task.tape);
   // Idle lanes were not solved. What follows computes with them all the same, and adds nothing times what it
   // finds: a state of a live sample is a safe one.
-  const Value idle = b.logical_not(b.live());
+  const Value idle = b.logical_not(task.live);
   b.if_then(b.any(idle), [&] {
     b.each(task.times, [&](Value i) {
       b.each(task.elements, [&](Value e) {
@@ -306,9 +435,9 @@ void Solves::write_solve(Tensors& tensors, Ref node) {
   }
 }
 
-void Solves::write_adjoint(Tensors& tensors, Ref node) {
+void Solves::write_adjoint(Tensors& tensors, Ref node, Scope& scope) {
   const Ref solve_node = node->operands[0];
-  Solve& solve = *solves_.at(solve_node);
+  Solve& solve = *scope.solves.at(solve_node);
   Builder& b = tensors.builder();
   const std::vector<graph::Type> types = state_types(solve_node);
   const std::vector<int64_t> offsets = state_offsets(types);
@@ -343,6 +472,8 @@ void Solves::write_adjoint(Tensors& tensors, Ref node) {
     }
   }
   solve.field->adjoint(node, std::move(destinations));
+  if (holds_solve(info.pullback)) solve.field->prepare_pull();
+  rewind(b, scope);
   solvers_.backward(b, task);
   for (int s = 0; s < states; ++s) tensors.locate_part(node, s, state_at(initial_bar, offsets[s], types[s]));
   tensors.locate_part(node, states, {t0_bar, 0, {}});

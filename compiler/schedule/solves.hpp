@@ -1,5 +1,5 @@
-// Solves and adjoints of a pool function: buffers around them, compiled fields and pullbacks for the solvers
-// to call.
+// Solves and adjoints of a function: buffers around them, compiled fields and pullbacks for the solvers to
+// call. A recurrence's field and pullback may hold solves of their own.
 #pragma once
 
 #include <map>
@@ -27,20 +27,42 @@ class Solves {
     SolveTask task;
     std::unique_ptr<Field> field;
   };
-  void write_solve(Tensors& tensors, graph::Ref node);
-  void write_adjoint(Tensors& tensors, graph::Ref node);
-  void describe(graph::Ref node);
+  // A function that solves are written in: the pool, a recurrence's field or its pullback.
+  struct Scope {
+    std::set<graph::Ref> recorded;  // the solves that an adjoint unwinds
+    BufferId running = none;        // an argument: 1 in the lanes that count; none: all that are live
+    bool nested = false;            // called by a recurrence, once a step
+    bool again = false;             // a pullback, which repeats the solves of the field
+    Value live = none;
+    std::map<graph::Ref, std::unique_ptr<Solve>> solves;
+  };
+  // Compiled field functions and what they capture; equal ones are one.
+  struct Compiled {
+    FunctionId function = none;
+    std::vector<graph::Ref> captured{};
+    bool masked = false;  // takes the lanes that count
+    bool compiled() const { return function != none; }
+  };
+
+  void write(Tensors& tensors, graph::Ref node, Scope& scope);
+  void write_solve(Tensors& tensors, graph::Ref node, Scope& scope);
+  void write_adjoint(Tensors& tensors, graph::Ref node, Scope& scope);
+  void take_times(Tensors& tensors, SolveTask& task);
+  void take_controls(Tensors& tensors, SolveTask& task);
+  void choose_recording(SolveTask& task, const Scope& scope);
+  void describe(SolveTask& task, const Scope& scope);
+  Value live(Builder& b, Scope& scope);
+  void rewind(Builder& b, const Scope& scope);
+  // Whether the lambda's body steps time: a solve there, or in a loop there, that is no recurrence.
+  bool steps_time(const graph::Lambda* lambda);
 
   ProgramWriter& writer_;
   SolveLowering& solvers_;
-  std::set<graph::Ref> recorded_;
-  std::map<graph::Ref, std::unique_ptr<Solve>> solves_;
-  // Compiled field functions by lambda and what they capture; equal ones are one.
-  struct Compiled {
-    FunctionId function = none;
-    std::vector<graph::Ref> captured;
-  };
-  std::map<const graph::Lambda*, Compiled> fields_;
+  Scope pool_;
+  std::map<std::pair<const graph::Lambda*, bool>, Compiled> fields_;  // bool: of a scope that repeats
+  std::map<const graph::Lambda*, bool> steps_time_;
+  std::map<graph::Ref, int> numbers_;  // in Interface::solves
+  std::vector<BufferId> replayed_;     // tapes of solves that run several times, to be read from their start
 };
 
 }  // namespace nodec::schedule

@@ -28,6 +28,12 @@ class FieldCode {
   // (parameters, inputs). Lanes that must not contribute have κ = 0 and finite z (select before the call).
   virtual void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state,
                     bool frontier) = 0;
+  // The lanes that count in the calls that follow: a field that holds solves (a recurrence's) runs them there
+  // alone. Lanes boolean.
+  virtual void within(Builder& b, Value running) {
+    static_cast<void>(b);
+    static_cast<void>(running);
+  }
 };
 
 enum class Recording : uint8_t {
@@ -40,6 +46,8 @@ enum class Recording : uint8_t {
 struct SolveTask {
   const graph::Node* node = nullptr;
   int number = 0;        // in Interface::solves
+  Value live = none;     // the lanes that are solved (lanes boolean); none: those that carry a sample
+  bool counts = true;    // its steps belong to the statistics: not where it repeats a solve
   int64_t elements = 0;  // D
   Rows initial;          // [D]
   Value t0 = none;       // lanes real
@@ -59,6 +67,10 @@ struct SolveTask {
   Recording recording = Recording::no;
   int tape_slot = 0;     // when recording
   BufferId tape = none;  // created by forward, read by backward
+  // Runs several times before what it records is read: each run's entries follow those of the run before,
+  // after an entry that says how many they are. Otherwise a run begins the tape anew.
+  bool appends = false;
+  Value first_entry = none;  // of this run (index), set by forward
 };
 
 // The adjoint of a solve in the same function.

@@ -23,6 +23,12 @@ using syntax::Expr;
 
 struct Abandon {};
 
+// Thrown by what no axis can stand for, a solve that varies with these loops, to the innermost of them: its
+// steps are then taken one after the other.
+struct TakesSteps {
+  std::vector<int> loops;
+};
+
 // Gives a variable its value back at the end of a block, also when that is abandoned.
 template <class T>
 struct Restored {
@@ -217,6 +223,15 @@ class Elaborator {
     Extent total = 1;
   };
   Ranges ranges(const syntax::Iteration& iteration, Scope& scope);
+  // `lifted`, unless that meets a solve that varies with the loops that it opened: then `stepped`, on what
+  // was there before.
+  Value lifted_or_stepped(const std::function<Value(OpenLoops&)>& lifted,
+                          const std::function<Value()>& stepped, const syntax::Iteration& iteration,
+                          Span span, const ScopePtr& outer);
+  Value stacked(const Value& body, const OpenLoops& open, const syntax::Comprehension& comprehension,
+                Span span);
+  Tensor reduced(const std::string& name, const Tensor& stacked, const std::vector<int>& axes, Span span,
+                 const std::function<Tensor()>& count);
   Value unrolled_fold(const syntax::Loop& loop, Value carry, const Ranges& over, Span span, Scope& scope);
   Tensor close_stack(const Tensor& body, const std::vector<int>& loops);
 
@@ -224,6 +239,13 @@ class Elaborator {
   Value recurrence(const syntax::Loop& loop, const Value& initial, const Ranges& over, Span span,
                    Scope& scope);
   ScopePtr step_scope(const Ranges& over, Ref time, const ScopePtr& outer);
+  // The body's values for all steps, taken one after the other, stacked by axes for the loop variables.
+  Value stepped_stack(const Ranges& over, Span span, Scope& scope,
+                      const std::function<Value(ScopePtr)>& body);
+  Ref recurrence_node(const std::string& name, const std::vector<graph::SolveState>& states,
+                      const graph::Lambda* step, const std::vector<Ref>& starts, const Extent& total,
+                      Span span);
+  Tensor steps_of(Ref states, const std::vector<int>& loops, graph::Element element, const Extent& total);
   std::vector<Tensor> carried(const Value& value, Span span);
   Tensor from_carried(Ref ref, const std::vector<int>& loops, graph::Element element);
 
@@ -366,7 +388,7 @@ class Elaborator {
   std::map<const void*, int> active_;  // functions being applied
   std::vector<SolveUse> solves_;
   Model* model_ = nullptr;
-  bool in_metric_ = false, in_field_ = false, in_recurrence_ = false;
+  bool in_metric_ = false, in_field_ = false;
   int depth_ = 0;
   int64_t steps_ = 0;
 };

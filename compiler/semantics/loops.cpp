@@ -1,7 +1,9 @@
-// Comprehensions and reductions become axes of the graph; short folds are unrolled.
+// Comprehensions and reductions become axes of the graph, unless a solve varies with them; short folds are
+// unrolled.
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "compiler/graph/algebra.hpp"
 #include "compiler/graph/evaluate.hpp"
@@ -66,15 +68,53 @@ Tensor Elaborator::close_stack(const Tensor& body, const std::vector<int>& loops
   return result;
 }
 
-Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span span, Scope& scope) {
-  ScopePtr outer(ScopePtr(), &scope);
-  OpenLoops open = open_loops(comprehension.iteration, outer);
-  Value body;
-  {
+Value Elaborator::lifted_or_stepped(const std::function<Value(OpenLoops&)>& lifted,
+                                    const std::function<Value()>& stepped, const syntax::Iteration& iteration,
+                                    Span span, const ScopePtr& outer) {
+  OpenLoops open = open_loops(iteration, outer);
+  const source::Diagnostics before = diagnostics_;
+  const size_t frame = marker_frame(), solves = solves_.size(),
+               requirements = model_ ? model_->requirements.size() : 0;
+  try {
     Restored<std::vector<Tensor>> guards(guards_);
     if (open.condition) guards_.push_back(*open.condition);
-    body = evaluate(*comprehension.body, *open.scope);
+    return lifted(open);
+  } catch (const TakesSteps& found) {
+    const bool own = std::any_of(found.loops.begin(), found.loops.end(), [&](int loop) {
+      return std::find(open.loops.begin(), open.loops.end(), loop) != open.loops.end();
+    });
+    if (!own) throw;
   }
+  if (iteration.condition) unsupported("a solve inside a loop with a condition", span);
+  diagnostics_ = before;
+  markers_.resize(frame);
+  solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
+  if (model_) {
+    auto& all = model_->requirements;
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(requirements), all.end());
+  }
+  return stepped();
+}
+
+Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span span, Scope& scope) {
+  ScopePtr outer(ScopePtr(), &scope);
+  return lifted_or_stepped(
+      [&](OpenLoops& open) {
+        return stacked(evaluate(*comprehension.body, *open.scope), open, comprehension, span);
+      },
+      [&] {
+        return stepped_stack(ranges(comprehension.iteration, scope), span, scope, [&](ScopePtr inner) {
+          const Value value = evaluate(*comprehension.body, *inner);
+          carried(value, comprehension.body->span);
+          return value;
+        });
+      },
+      comprehension.iteration, span, outer);
+}
+
+// The body's value with the loops' axes as its own first ones, or one axis of those that the condition wants.
+Value Elaborator::stacked(const Value& body, const OpenLoops& open,
+                          const syntax::Comprehension& comprehension, Span span) {
   std::function<Value(const Value&)> close = [&](const Value& value) -> Value {
     if (auto* tuple = value.as<Value::TupleValue>()) {
       Value::TupleValue result;
@@ -129,49 +169,56 @@ Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span
 Tensor Elaborator::reduction(const std::string& name, const Expr& body, const syntax::Iteration& iteration,
                              Span span, Scope& scope) {
   ScopePtr outer(ScopePtr(), &scope);
-  OpenLoops open = open_loops(iteration, outer);
-  Tensor x;
-  {
-    Restored<std::vector<Tensor>> guards(guards_);
-    if (open.condition) guards_.push_back(*open.condition);
-    x = tensor(body, *open.scope);
-  }
-  arithmetic_operand(x, body.span, "the argument of '" + name + "'");
-  const bool integer_result = x.element() == Element::integer && name != "mean";
-  if (!integer_result) x = real(x);
-  if (open.condition) {
-    const double infinity = std::numeric_limits<double>::infinity();
-    const double identity = name == "prod" ? 1 : name == "max" ? -infinity : name == "min" ? infinity : 0;
-    Tensor neutral = integer_result && std::abs(identity) < infinity
-                         ? integer(Extent(static_cast<int64_t>(identity)))
-                         : number(identity);
-    x = elementwise("where", {*open.condition, x, neutral}, {span, span, span}, span, "the branches");
-  }
-  Tensor stacked = close_stack(x, open.loops);
-  check_size(stacked.type(), span);
-  std::vector<int> axes;
-  for (size_t a = 0; a < open.loops.size(); ++a) axes.push_back(static_cast<int>(a));
-  if (name == "sum") return sum(stacked, axes);
-  if (name == "mean") {
-    Tensor total = sum(stacked, axes);
-    Tensor count;
+  const auto term = [&](Scope& inner) {
+    Tensor x = arithmetic_operand(tensor(body, inner), body.span, "the argument of '" + name + "'");
+    return x.element() == Element::integer && name != "mean" ? x : real(x);
+  };
+  const auto axes_of = [](size_t count) {
+    std::vector<int> axes(count);
+    std::iota(axes.begin(), axes.end(), 0);
+    return axes;
+  };
+  const auto lifted = [&](OpenLoops& open) -> Value {
+    Tensor x = term(*open.scope);
     if (open.condition) {
-      Tensor ones =
-          elementwise("where", {*open.condition, number(1), number(0)}, {span, span, span}, span, "");
-      count = sum(close_stack(ones, open.loops), axes);
-    } else {
+      const double infinity = std::numeric_limits<double>::infinity();
+      const double identity = name == "prod" ? 1 : name == "max" ? -infinity : name == "min" ? infinity : 0;
+      Tensor neutral = x.element() == Element::integer && std::abs(identity) < infinity
+                           ? integer(Extent(static_cast<int64_t>(identity)))
+                           : number(identity);
+      x = elementwise("where", {*open.condition, x, neutral}, {span, span, span}, span, "the branches");
+    }
+    Tensor all = close_stack(x, open.loops);
+    check_size(all.type(), span);
+    const std::vector<int> axes = axes_of(open.loops.size());
+    return {reduced(name, all, axes, span, [&] {
       Extent product(1);
       for (int loop : open.loops) product = product * loop_extents_[loop];
-      count = real(integer(product));
-    }
-    return elementwise("div", {total, count}, {span, span}, span, "");
-  }
+      if (!open.condition) return real(integer(product));
+      Tensor ones =
+          elementwise("where", {*open.condition, number(1), number(0)}, {span, span, span}, span, "");
+      return sum(close_stack(ones, open.loops), axes);
+    })};
+  };
+  const auto stepped = [&]() -> Value {
+    const Ranges over = ranges(iteration, scope);
+    const Value all = stepped_stack(over, span, scope, [&](ScopePtr inner) { return Value{term(*inner)}; });
+    return {reduced(name, *all.as<Tensor>(), axes_of(over.variables.size()), span,
+                    [&] { return real(integer(over.total)); })};
+  };
+  return *lifted_or_stepped(lifted, stepped, iteration, span, outer).as<Tensor>();
+}
+
+Tensor Elaborator::reduced(const std::string& name, const Tensor& stacked, const std::vector<int>& axes,
+                           Span span, const std::function<Tensor()>& count) {
+  if (name == "sum") return sum(stacked, axes);
+  if (name == "mean") return elementwise("div", {sum(stacked, axes), count()}, {span, span}, span, "");
   const graph::Reduction how = name == "max"   ? graph::Reduction::max
                                : name == "min" ? graph::Reduction::min
                                                : graph::Reduction::prod;
-  const int lead = static_cast<int>(stacked.loops.size());
-  for (int& axis : axes) axis += lead;
-  return tensor_of(g_.reduce(stacked.ref, how, axes), stacked.loops);
+  std::vector<int> all = axes;
+  for (int& axis : all) axis += static_cast<int>(stacked.loops.size());
+  return tensor_of(g_.reduce(stacked.ref, how, all), stacked.loops);
 }
 
 Elaborator::Ranges Elaborator::ranges(const syntax::Iteration& iteration, Scope& scope) {
@@ -201,19 +248,20 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
   if (over.total.is_constant()) {
     // Steps that the text can tell apart are written out where there are few of them, where the field, which
     // holds no loop of its own, wants it, and where the steps are of different kinds.
-    const bool few = over.total.value() <= unrolled_steps || in_field_ || in_recurrence_;
+    const bool few = over.total.value() <= unrolled_steps || in_field_;
     if (few) return unrolled_fold(loop, std::move(carry), over, span, scope);
     const source::Diagnostics before = diagnostics_;
+    const size_t solves = solves_.size();
     try {
       return recurrence(loop, carry, over, span, scope);
     } catch (const Abandon&) {
       diagnostics_ = before;
+      solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
     }
     return unrolled_fold(loop, std::move(carry), over, span, scope);
   }
-  const std::string length = std::string(word) + " over the length " + over.total.text();
-  if (in_field_) unsupported(length + " in a field", span);
-  if (in_recurrence_) unsupported(length + " inside another", span);
+  if (in_field_)
+    unsupported(std::string(word) + " over the length " + over.total.text() + " in a field", span);
   return recurrence(loop, carry, over, span, scope);
 }
 

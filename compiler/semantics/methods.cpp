@@ -152,7 +152,7 @@ bool Elaborator::takes_gradient(Ref value) const {
 
 Tensor Elaborator::positive(const Expr& expr, Scope& scope, const std::string& what, bool zero_allowed) {
   Tensor x = real(arithmetic_operand(tensor(expr, scope), expr.span, what));
-  if (!x.loops.empty()) unsupported("'" + what + "' that varies with a loop", expr.span);
+  if (!x.loops.empty()) throw TakesSteps{x.loops};
   if (x.ref->is(Kind::constant)) {
     for (double value : x.ref->as<graph::Constant>().values) {
       if (!(value > 0 || (zero_allowed && value == 0)) || !std::isfinite(value)) {
@@ -248,7 +248,7 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
     const Expr& expr = *found->second->value;
     const Tensor x = real(arithmetic_operand(tensor(expr, scope), expr.span, "'stops'"));
     if (x.rank() != 1) fail(Id::time_rank, expr.span, "'stops'", "an array of one axis", x.type().text());
-    if (!x.loops.empty()) unsupported("'stops' that vary with a loop", expr.span);
+    if (!x.loops.empty()) throw TakesSteps{x.loops};
     if (use.rule != StepRule::adaptive)
       fail(Id::option_of_adaptive, found->second->name->span, "stops", name);
     if (takes_gradient(x.ref)) fail(Id::step_has_gradient, expr.span, "stops");

@@ -321,9 +321,16 @@ void Elaborator::finish(Model& model, size_t frame) {
   if (model.loss) results.push_back(model.loss);
   const std::vector<Ref> nodes = everything(results);
   model.parameters = parameters_read(results);
-  // A solve that nothing asks for is not run.
+  // A solve that nothing asks for is not run. One inside a loop reads the step's variables, which have other
+  // names in the loop that was closed over them.
   std::erase_if(model.solves, [&](const SolveUse& use) {
-    return std::find(nodes.begin(), nodes.end(), use.node) == nodes.end();
+    const auto& info = use.node->as<graph::SolveInfo>();
+    return std::none_of(nodes.begin(), nodes.end(), [&](Ref node) {
+      if (node == use.node || use.node->free.empty()) return node == use.node;
+      if (!node->is(Kind::solve)) return false;
+      const auto& other = node->as<graph::SolveInfo>();
+      return other.place == info.place && other.field_name == info.field_name;
+    });
   });
   for (const DataDecl& constant : const_data_) {
     const bool read = std::any_of(nodes.begin(), nodes.end(), [&](Ref node) {

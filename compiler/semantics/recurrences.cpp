@@ -92,7 +92,7 @@ Value Elaborator::recurrence(const syntax::Loop& loop, const Value& initial, con
   std::vector<std::vector<Extent>> shapes;
   for (const Tensor& x : carry) shapes.push_back(x.shape());
   std::vector<Ref> variables, results;
-  Restored<bool> inside(in_recurrence_, true);
+  const size_t solves = solves_.size();
   // A step may bring in loops around it, and reals where the initial value is an int: then once more with
   // those.
   for (bool settled = false; !settled;) {
@@ -102,6 +102,7 @@ Value Elaborator::recurrence(const syntax::Loop& loop, const Value& initial, con
       full.insert(full.end(), shapes[i].begin(), shapes[i].end());
       types.push_back({full, Element::real});
     }
+    solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
     variables = g_.variables(types);
     const size_t frame = marker_frame();
     ScopePtr inner = step_scope(over, variables[0], outer);
@@ -138,46 +139,98 @@ Value Elaborator::recurrence(const syntax::Loop& loop, const Value& initial, con
     markers_.resize(frame);
   }
 
-  graph::SolveInfo info{};
-  info.field = g_.close(variables, results);
-  info.rule = graph::StepRule::recurrence;
-  info.initial_observed = true;
-  info.field_name = loop.scan ? "scan" : "fold";
-  info.place = files_.place(span);
+  std::vector<graph::SolveState> states;
   std::vector<Ref> starts;
   for (size_t i = 0; i < carry.size(); ++i) {
     const bool named = loop.carry.names.size() == carry.size();
     graph::SolveState state;
     state.name = named ? loop.carry.names[i].text : "carry";
     state.place = files_.place(loop.carry.span);
-    info.states.push_back(state);
+    states.push_back(state);
     starts.push_back(graph::convert(g_, carry[i].ref, Element::real));
   }
-  const std::vector<Ref> controls(static_cast<size_t>(Control::count), g_.constant(0));
-  const Ref times = graph::to_real(g_, g_.iota(over.total + Extent(1)));
-  const Ref node = g_.solve(info, starts, g_.constant(0), times, controls);
-
+  const Ref node = recurrence_node(loop.scan ? "scan" : "fold", states, g_.close(variables, results), starts,
+                                   over.total, span);
   std::vector<Tensor> values;
   for (size_t i = 0; i < carry.size(); ++i) {
-    const Ref states = g_.part(node, static_cast<int>(i));
-    Ref value = nullptr;
-    if (loop.scan) {
-      // The loops around it come before the axis of the steps.
-      value = graph::slice(g_, states, 0, Extent(1), over.total);
-      std::vector<int> order;
-      const int lead = static_cast<int>(carry[i].loops.size());
-      for (int axis = 1; axis <= lead; ++axis) order.push_back(axis);
-      order.push_back(0);
-      for (int axis = lead + 1; axis < value->type.rank(); ++axis) order.push_back(axis);
-      value = graph::transpose(g_, value, order);
-    } else {
-      value = graph::at(g_, states, 0, over.total);
-    }
-    values.push_back(from_carried(value, carry[i].loops, carry[i].element()));
+    const Ref all = g_.part(node, static_cast<int>(i));
+    values.push_back(
+        loop.scan ? steps_of(all, carry[i].loops, carry[i].element(), over.total)
+                  : from_carried(graph::at(g_, all, 0, over.total), carry[i].loops, carry[i].element()));
     check_size(values.back().type(), span);
   }
   size_t used = 0;
   return rebuild(initial, values, used);
+}
+
+Ref Elaborator::recurrence_node(const std::string& name, const std::vector<graph::SolveState>& states,
+                                const graph::Lambda* step, const std::vector<Ref>& starts,
+                                const Extent& total, Span span) {
+  graph::SolveInfo info{};
+  info.field = step;
+  info.rule = graph::StepRule::recurrence;
+  info.initial_observed = true;
+  info.field_name = name;
+  info.place = files_.place(span);
+  info.states = states;
+  const std::vector<Ref> controls(static_cast<size_t>(Control::count), g_.constant(0));
+  const Ref times = graph::to_real(g_, g_.iota(total + Extent(1)));
+  return g_.solve(info, starts, g_.constant(0), times, controls);
+}
+
+// What each step left, without what was there before the first. The loops around it come before the axis of
+// the steps.
+Tensor Elaborator::steps_of(Ref states, const std::vector<int>& loops, Element element, const Extent& total) {
+  Ref value = graph::slice(g_, states, 0, Extent(1), total);
+  std::vector<int> order;
+  const int lead = static_cast<int>(loops.size());
+  for (int axis = 1; axis <= lead; ++axis) order.push_back(axis);
+  order.push_back(0);
+  for (int axis = lead + 1; axis < value->type.rank(); ++axis) order.push_back(axis);
+  return from_carried(graph::transpose(g_, value, order), loops, element);
+}
+
+Value Elaborator::stepped_stack(const Ranges& over, Span span, Scope& scope,
+                                const std::function<Value(ScopePtr)>& body) {
+  ScopePtr outer(ScopePtr(), &scope);
+  // The shapes of what is stacked are known once a step has been written, in a time of its own.
+  const Ref time = g_.variables({Type{}})[0];
+  const size_t frame = marker_frame();
+  const Value value = body(step_scope(over, time, outer));
+  std::vector<Tensor> leaves = carried(value, span);
+  std::vector<Ref*> roots;
+  for (Tensor& leaf : leaves) roots.push_back(&leaf.ref);
+  resolve(frame, roots);
+  markers_.resize(frame);
+
+  std::vector<Type> types{Type{}};
+  std::vector<Ref> results, starts;
+  std::vector<graph::SolveState> states;
+  for (const Tensor& leaf : leaves) {
+    types.push_back({leaf.ref->type.shape, Element::real});
+    results.push_back(graph::convert(g_, leaf.ref, Element::real));
+    starts.push_back(graph::zeros(g_, types.back()));
+    graph::SolveState state;
+    state.name = "value";
+    state.place = files_.place(span);
+    state.quadrature = true;
+    states.push_back(state);
+  }
+  const std::vector<Ref> variables = g_.variables(types);
+  results = g_.substitute(results, {{time, variables[0]}});
+  const Ref node = recurrence_node("loop", states, g_.close(variables, results), starts, over.total, span);
+  std::vector<Tensor> values;
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    const Tensor all =
+        steps_of(g_.part(node, static_cast<int>(i)), leaves[i].loops, leaves[i].element(), over.total);
+    std::vector<Extent> shape;
+    for (const Ranges::Variable& variable : over.variables) shape.push_back(variable.count);
+    for (const Extent& own : leaves[i].shape()) shape.push_back(own);
+    values.push_back(reshape(all, shape));
+    check_size(values.back().type(), span);
+  }
+  size_t used = 0;
+  return rebuild(value, values, used);
 }
 
 }  // namespace nodec::semantics

@@ -60,7 +60,6 @@ void Elaborator::check_times(const syntax::Solve& solve, Ref t0, Ref times) {
 
 Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
   if (in_field_) fail(Id::solve_in_field, span);
-  if (in_recurrence_) unsupported("a solve inside a loop that is not unrolled", span);
   if (solve.at && solve.to) fail(Id::solve_times, span, "it has both 'to' and 'at'");
   if (!solve.at && !(solve.from && solve.to)) {
     fail(Id::solve_times, span, "it needs 'from t0 to t1', 'at times', or 'from t0 at times'");
@@ -87,12 +86,12 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
     times = to.loops.empty() ? reshape(to, {Extent(1)}) : to;
   }
   const bool observed = solve.at && !solve.from;
+  std::vector<int> loops = times->loops;
+  if (from) loops = union_of(loops, from->loops);
   for (const auto* list : {&binds.states, &binds.inputs}) {
-    for (const Tensor& x : *list) {
-      if (!x.loops.empty()) unsupported("a solve inside a loop", span);
-    }
+    for (const Tensor& x : *list) loops = union_of(loops, x.loops);
   }
-  if (!times->loops.empty() || (from && !from->loops.empty())) unsupported("a solve inside a loop", span);
+  if (!loops.empty()) throw TakesSteps{loops};
   Ref t0 = from ? from->ref : graph::at(g_, times->ref, 0, Extent(0));
 
   check_times(solve, t0, times->ref);

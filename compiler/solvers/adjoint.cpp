@@ -50,9 +50,9 @@ class Adjoint {
 
   void write() {
     start();
-    const Value count = b_.tape_count(p_.task.tape);
-    b_.for_loop(b_.index(0), count, [&](Value i) {
-      const Value newest_first = b_.integer_sub(b_.integer_sub(count, b_.index(1)), i);
+    const Value end = b_.tape_count(p_.task.tape);
+    b_.for_loop(b_.index(0), b_.integer_sub(end, p_.task.first_entry), [&](Value i) {
+      const Value newest_first = b_.integer_sub(b_.integer_sub(end, b_.index(1)), i);
       pull_step(read_entry(b_, p_, newest_first));
     });
     finish_at_start();
@@ -280,7 +280,7 @@ class Adjoint {
     add(t_bar_, load(b_, t_pulled_, b_.index(0)));
 
     auto left = [&](int from) {
-      return b_.logical_and(b_.live(), b_.integer_less(b_.integer(from), cursor_.get(b_)));
+      return b_.logical_and(p_.live, b_.integer_less(b_.integer(from), cursor_.get(b_)));
     };
     const Rows slope = s_.derivative(b_, 0);
     b_.if_then(b_.any(left(p_.first_observed())),
@@ -315,7 +315,7 @@ class Adjoint {
     const Value end = b_.max(b_.integer(0), b_.integer_sub(p_.count, b_.integer(1)));
     const Value at = lane_index(b_, task_.times_bar, end, 1, b_.index(0));
     const BufferId times = task_.times_bar.buffer;
-    b_.store_masked(times, at, b_.add(b_.load(times, at), t1_bar), b_.live());
+    b_.store_masked(times, at, b_.add(b_.load(times, at), t1_bar), p_.live);
   }
 
   Builder& b_;

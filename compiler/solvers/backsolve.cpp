@@ -88,7 +88,7 @@ class Backsolve {
     b_.fill(task_.times_bar.buffer, task_.times_bar.offset, b_.extent(p_.task.times), b_.real(0));
     const Value end = b_.integer_sub(p_.count, b_.integer(1));
     index_.set(b_, end);
-    const Value running = both(b_.live(), left(end));
+    const Value running = both(p_.live, left(end));
     running_.set(b_, running);
     arrived_.set(b_, running);
     steps_.set(b_, b_.splat(b_.integer(0)));
@@ -251,7 +251,7 @@ class Backsolve {
     const Rows a = adjoint(y_), slope = s_.derivative(b_, 0), bars = task_.results_bar;
     p_.task.field->evaluate(b_, p_.t0, p_.task.initial, slope);
     const Value own = b_.integer_less(b_.integer(0), p_.count);
-    const Value observed = p_.info.initial_observed ? both(b_.live(), own) : b_.truth(false);
+    const Value observed = p_.info.initial_observed ? both(p_.live, own) : b_.truth(false);
     std::vector<Value> product{zero()};
     fold_elements(b_, 0, p_.size, 4, product, [&](Value d, std::vector<Value>& carried) {
       const Value a_d = load(b_, a, d);

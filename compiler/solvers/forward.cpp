@@ -51,16 +51,19 @@ class Forward {
 
   void write() {
     start();
-    if (p_.task.recording == Recording::replay) {
+    if (replaying()) {
       create_tape(b_, p_);
-      b_.for_loop(b_.index(0), b_.tape_count(p_.task.tape), [&](Value number) { advance(replayed(number)); });
+      const Value end = reopen_run(b_, p_);
+      b_.for_loop(p_.task.first_entry, end, [&](Value number) { advance(replayed(number)); });
     } else {
       if (p_.task.recording == Recording::record) {
         create_tape(b_, p_);
-        b_.set_tape_count(p_.task.tape, b_.index(0));
+        begin_run(b_, p_);
       }
       b_.iterate([&] { return running_.get(b_); }, [&] { advance(chosen()); });
+      if (p_.task.recording == Recording::record) end_run(b_, p_);
     }
+    if (!p_.task.counts) return;
     const Value steps = steps_.get(b_), accepted = accepted_.get(b_);
     b_.statistics(p_.task.number, evaluations_.get(b_), accepted, b_.integer_sub(steps, accepted));
   }
@@ -109,14 +112,14 @@ class Forward {
   // The live lanes whose times can be met; the others fail before their first step. Replayed times may have
   // moved past each other by a difference's increment.
   Value in_order() {
-    if (replaying()) return b_.live();
+    if (replaying()) return p_.live;
     const Disorder disorder = find_disorder(b_, p_);
-    const Value failed = both(b_.live(), disorder.mask);
+    const Value failed = both(p_.live, disorder.mask);
     b_.if_then(b_.any(failed), [&] {
       b_.fail(p_.task.number, failed, b_.integer(static_cast<int>(Failure::times_not_monotone)),
               disorder.time, disorder.before, b_.integer(-1), disorder.index);
     });
-    return both(b_.live(), not_(disorder.mask));
+    return both(p_.live, not_(disorder.mask));
   }
 
   void choose_first_step(Value span, Value running) {

@@ -23,6 +23,7 @@ Problem::Problem(Builder& b, schedule::SolveTask& task)
   controls = {control(graph::Control::step), control(graph::Control::max_steps),
               control(graph::Control::safety), control(graph::Control::min_factor),
               control(graph::Control::max_factor)};
+  live = task.live == schedule::none ? b.live() : task.live;
   t0 = b.splat(task.t0);
   count = b.splat(task.lane_times);
   t1 = b.splat(time(b, b.integer_sub(count, b.integer(1))));

@@ -16,6 +16,7 @@ struct Problem {
   const Tableau& rk;
   int64_t size;     // D
   bool adaptive;    // steps are chosen by the error
+  Value live;       // lanes that are solved
   Value t0, t1;     // lanes
   Value direction;  // ±1
   Value count;      // each lane's number of observation times (lanes integer)

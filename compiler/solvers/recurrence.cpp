@@ -21,6 +21,10 @@ Value steps_of(Builder& b, const schedule::SolveTask& task) {
   return b.integer_sub(b.extent(task.times), b.index(1));
 }
 
+Value live(Builder& b, const schedule::SolveTask& task) {
+  return task.live == schedule::none ? b.live() : task.live;
+}
+
 // Lanes that take step i.
 Value stepping(Builder& b, const schedule::SolveTask& task, Value i) {
   const Value after = b.integer_add(b.integer_of(i), b.integer(1));
@@ -41,8 +45,9 @@ void write_recurrence(Builder& b, schedule::SolveTask& task) {
   b.for_loop(b.index(0), steps_of(b, task), [&](Value i) {
     const Rows before = state_at(b, task, task.results, i);
     const Rows after = state_at(b, task, task.results, b.integer_add(i, b.index(1)));
-    task.field->evaluate(b, time_of(b, task, i), before, next);
     const Value steps = stepping(b, task, i);
+    task.field->within(b, b.logical_and(live(b, task), steps));
+    task.field->evaluate(b, time_of(b, task, i), before, next);
     each_element(b, 0, task.elements, 2,
                  [&](Value d) { store(b, after, d, b.select(steps, load(b, next, d), load(b, before, d))); });
   });
@@ -57,12 +62,13 @@ void write_recurrence_adjoint(Builder& b, schedule::AdjointTask& adjoint) {
   const Value count = steps_of(b, task);
   b.for_loop(b.index(0), count, [&](Value taken) {
     const Value i = b.integer_sub(b.integer_sub(count, b.index(1)), taken);
-    const Value steps = b.logical_and(b.live(), stepping(b, task, i));
+    const Value steps = b.logical_and(live(b, task), stepping(b, task, i));
     const Rows given = state_at(b, task, adjoint.results_bar, b.integer_add(i, b.index(1)));
     each_element(b, 0, size, 2, [&](Value d) {
       const Value sum = b.add(load(b, lambda, d), load(b, given, d));
       store(b, kappa, d, b.select(steps, sum, b.real(0)));
     });
+    task.field->within(b, steps);
     task.field->pull(b, time_of(b, task, i), state_at(b, task, task.results, i), kappa, pulled, t_pulled,
                      true, true);
     each_element(b, 0, size, 2, [&](Value d) {
@@ -70,7 +76,7 @@ void write_recurrence_adjoint(Builder& b, schedule::AdjointTask& adjoint) {
     });
   });
   each_element(b, 0, size, 2, [&](Value d) {
-    const Value given = b.select(b.live(), load(b, adjoint.results_bar, d), b.real(0));
+    const Value given = b.select(live(b, task), load(b, adjoint.results_bar, d), b.real(0));
     store(b, adjoint.initial_bar, d, b.add(load(b, lambda, d), given));
   });
   store(b, adjoint.t0_bar, b.index(0), b.splat(b.real(0)));

@@ -10,6 +10,12 @@ enum Row : int64_t { row_t, row_h, row_kept, row_cursor, row_z };
 int64_t entry_rows(const Problem& p) { return row_z + 2 * p.size + (p.stopping() ? 1 : 0); }
 int64_t row_to(const Problem& p) { return row_z + 2 * p.size; }
 
+// Of a run whose first entry is given: the entry before it, whose first row says how many there are.
+Rows header(Builder& b, const Problem& p, Value first) {
+  const Value number = b.integer_sub(first, b.index(1));
+  return {p.task.tape, b.integer_mul(number, b.index(entry_rows(p)))};
+}
+
 }  // namespace
 
 void create_tape(Builder& b, const Problem& p) {
@@ -20,6 +26,33 @@ void create_tape(Builder& b, const Problem& p) {
                           .size = entry_rows(p),
                           .slot = p.task.tape_slot,
                           .values = {}});
+}
+
+void begin_run(Builder& b, const Problem& p) {
+  const BufferId tape = p.task.tape;
+  p.task.first_entry = b.index(0);
+  if (p.task.appends) {
+    b.reserve(tape, b.index(1));
+    p.task.first_entry = b.integer_add(b.tape_count(tape), b.index(1));
+  }
+  b.set_tape_count(tape, p.task.first_entry);
+}
+
+void end_run(Builder& b, const Problem& p) {
+  if (!p.task.appends) return;
+  const Value first = p.task.first_entry, count = b.integer_sub(b.tape_count(p.task.tape), first);
+  store(b, header(b, p, first), b.index(row_t), b.splat(b.to_real(count)));
+}
+
+Value reopen_run(Builder& b, const Problem& p) {
+  const BufferId tape = p.task.tape;
+  p.task.first_entry = b.index(0);
+  if (!p.task.appends) return b.tape_count(tape);
+  p.task.first_entry = b.integer_add(b.tape_count(tape), b.index(1));
+  const Value count = load(b, header(b, p, p.task.first_entry), b.index(row_t));
+  const Value end = b.integer_add(p.task.first_entry, b.index_of(b.largest(b.to_integer(count))));
+  b.set_tape_count(tape, end);
+  return end;
 }
 
 void push_entry(Builder& b, const Problem& p, const TapeEntry& entry) {

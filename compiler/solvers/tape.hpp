@@ -15,6 +15,11 @@ struct TapeEntry {
 
 // Creates the tape's buffer (schedule::SolveTask::tape).
 void create_tape(Builder& b, const Problem& p);
+// Where the entries of this run of the solve begin (schedule::SolveTask::first_entry), and that they end; of
+// a recorded run, passed over, also where they end.
+void begin_run(Builder& b, const Problem& p);
+void end_run(Builder& b, const Problem& p);
+Value reopen_run(Builder& b, const Problem& p);
 // kept: a lane's code as above. Of an entry that is read, t, h, to, cursor and the rows count.
 void push_entry(Builder& b, const Problem& p, const TapeEntry& entry);
 // Puts what replaying makes of an entry in its place, where `mask` holds.
