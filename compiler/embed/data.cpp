@@ -63,6 +63,32 @@ std::optional<int64_t> quotient_of_known(const std::string& atom, const runtime:
   return graph::Extent::length(atom).evaluate(lengths);
 }
 
+// What constant indices, slices and ranges ask of the lengths, which are known now.
+std::vector<Diagnostic> unmet_requirements(const Model::State& model, const runtime::Binding& binding) {
+  const size_t count = binding.length_names.size();
+  const bool ragged = !binding.sample_lengths.empty();
+  const size_t samples = ragged ? binding.sample_lengths.size() / count : 1;
+  std::vector<Diagnostic> list;
+  for (const semantics::LengthRequirement& requirement : model.model.requirements) {
+    for (size_t sample = 0; sample < samples; ++sample) {
+      runtime::Lengths lengths;
+      for (size_t i = 0; i < count; ++i)
+        lengths[binding.length_names[i]] =
+            ragged ? binding.sample_lengths[sample * count + i] : binding.lengths[i];
+      if (requirement.slack.evaluate(lengths) >= 0) continue;
+      const std::string extent = requirement.extent.text();
+      Diagnostic d = embed::plain(Severity::error, "length_too_small",
+                                  requirement.index + " is out of range where " + extent + " is " +
+                                      std::to_string(requirement.extent.evaluate(lengths)) +
+                                      (ragged ? ", in sample " + std::to_string(sample) : ""));
+      d.rendered = model.program->files.place(requirement.span) + ": error: " + d.text + "\n";
+      list.push_back(std::move(d));
+      break;
+    }
+  }
+  return list;
+}
+
 Result<Dataset> bind_file(const Model::State& model, const runtime::DataFile& file,
                           const std::vector<std::string>& columns, int64_t samples) {
   runtime::BindOptions options;
@@ -76,6 +102,8 @@ Result<Dataset> bind_file(const Model::State& model, const runtime::DataFile& fi
   }
   runtime::Result<runtime::Binding> bound = runtime::bind(file, declarations(model.model), options);
   if (!bound) return Result<Dataset>::failed(embed::convert(bound.errors()));
+  if (std::vector<Diagnostic> unmet = unmet_requirements(model, *bound); !unmet.empty())
+    return Result<Dataset>::failed(std::move(unmet));
   auto state = std::make_shared<Dataset::State>();
   state->binding = std::move(*bound);
   state->sample_axis = state->binding.samples > 0 || samples > 0;

@@ -87,6 +87,8 @@ std::function<void()> Function::step_of(const Node& node, size_t slot,
     return operands;
   };
   std::vector<Tensor>& parts = tuples_[slot];
+  Tensor& result = frame_[slot];
+  if (node.type.element != Element::tuple) result = make_tensor(resolve(node.type.shape, sample.lengths));
   switch (node.kind) {
     case Kind::solve:
       return [&, operands = operands_of(node, 0), batch] {
@@ -96,16 +98,12 @@ std::function<void()> Function::step_of(const Node& node, size_t slot,
       return [&, primal = operands_of(*node.operands[0], 0), operands = operands_of(node, 1), batch] {
         parts = adjoint_value(node, primal, operands, sample, batch, options);
       };
-    case Kind::part: {
-      Tensor& result = frame_[slot];
+    case Kind::part:
       return [&result, &tuple = tuples_[slots.at(node.operands[0])],
               index = static_cast<size_t>(node.as<Part>().index)] { result = tuple[index]; };
-    }
     default:
       break;
   }
-  Tensor& result = frame_[slot];
-  result = make_tensor(resolve(node.type.shape, sample.lengths));
   return [&result, operands = operands_of(node, 0), kernel = make_kernel(node, sample.lengths)] {
     kernel(operands.data(), result);
   };

@@ -174,11 +174,14 @@ std::string check_frontier(const Node& node, const Graph& graph) {
   return given == expected ? "" : "operands differ from its lambda's frontier";
 }
 
-bool holds_solve(const Lambda* lambda) {
+// A recurrence's step may step time, and a field may hold recurrences, but not step time itself.
+bool steps_time(const Lambda* lambda) {
   for (Ref node : postorder(lambda->results)) {
     // What the field captures is computed outside.
     bool inside = std::binary_search(node->free.begin(), node->free.end(), lambda->height);
-    if (inside && node->is(Kind::solve)) return true;
+    if (!inside || !node->is(Kind::solve)) continue;
+    const auto& info = node->as<SolveInfo>();
+    if (info.rule != StepRule::recurrence || steps_time(info.field)) return true;
   }
   return false;
 }
@@ -211,7 +214,7 @@ std::string check_solve(const Node& node, const Graph& graph) {
     bool array = control == Control::atol || control == Control::adjoint_atol || control == Control::stops;
     if (type.element != Element::real || type.rank() > (array ? 1 : 0)) return "control is not a real scalar";
   }
-  if (steps && holds_solve(info.field)) return "a solve inside a field";
+  if (steps && steps_time(info.field)) return "a solve inside a field";
   return check_frontier(node, graph);
 }
 

@@ -275,7 +275,10 @@ Value Tensors::concat_element(Ref node, const Index& at) {
 
 void Tensors::report(Value bad, Value at, const std::string& place) {
   if (role_.uniform) return;
-  const Value mask = b_.logical_and(b_.live(), b_.splat(bad));
+  // A lane whose loop is over may have no step of its own whose indices it could repeat.
+  Value counts = b_.live();
+  if (role_.running != none) counts = b_.integer_equal(b_.load(role_.running, b_.index(0)), b_.integer(1));
+  const Value mask = b_.logical_and(counts, b_.splat(bad));
   const Value code = b_.integer(static_cast<int64_t>(runtime::Failure::index_out_of_range));
   b_.if_then(b_.any(mask), [&] {
     b_.fail(writer_.place(place), mask, code, b_.real(0), b_.real(0), b_.integer(-1), integer_value(at));

@@ -106,8 +106,6 @@ class Solves::Field : public FieldCode {
   }
 
   void within(Builder& b, Value running) override {
-    const bool pulled = adjoint_ && owner_.steps_time(adjoint_->as<graph::AdjointInfo>().pullback);
-    if (!pulled && !field().masked) return;
     if (running_ == none) running_ = b.frame("running", 1, true, Kind::integer);
     b.store(running_, b.index(0), b.select(running, b.integer(1), b.integer(0)));
   }
@@ -194,8 +192,9 @@ class Solves::Field : public FieldCode {
     return scope;
   }
 
-  void mask(const graph::Lambda* lambda, Compiled& compiled, Scope& scope) {
-    compiled.masked = owner_.steps_time(lambda);
+  // A recurrence's functions are told which lanes still take steps.
+  void mask(Compiled& compiled, Scope& scope) {
+    compiled.masked = solve_->as<graph::SolveInfo>().rule == graph::StepRule::recurrence;
     if (compiled.masked) scope.running = argument(compiled.function, "running", 1, Kind::integer);
   }
 
@@ -216,12 +215,13 @@ class Solves::Field : public FieldCode {
     compiled.function = owner_.writer_.function("field");
     owner_.writer_.rates().classify(lambda->results);
     Scope scope = scope_of(lambda, again_);
-    Tensors body(owner_.writer_, compiled.function, {.inside = lambda, .frontier = frontier_of(solve_)},
-                 structured(scope));
     const BufferId t = argument(compiled.function, "t", 1),
                    z = argument(compiled.function, "z", offsets_.back());
     const BufferId k = argument(compiled.function, "k", offsets_.back());
-    mask(lambda, compiled, scope);
+    mask(compiled, scope);
+    Tensors body(owner_.writer_, compiled.function,
+                 {.inside = lambda, .frontier = frontier_of(solve_), .running = scope.running},
+                 structured(scope));
     std::vector<Location> places{{t, 0, {}}};
     for (size_t s = 0; s < types_.size(); ++s) places.push_back(state_at(z, offsets_[s], types_[s]));
     locate_variables(body, lambda, places);
@@ -235,12 +235,13 @@ class Solves::Field : public FieldCode {
     compiled.function = owner_.writer_.function("pullback");
     owner_.writer_.rates().classify(lambda->results);
     Scope scope = scope_of(lambda, true);
-    Tensors body(owner_.writer_, compiled.function, {.inside = lambda, .frontier = frontier_of(adjoint_)},
-                 structured(scope));
     const Extent elements = offsets_.back();
     const BufferId t = argument(compiled.function, "t", 1), z = argument(compiled.function, "z", elements);
     const BufferId kappa = argument(compiled.function, "kappa", elements);
-    mask(lambda, compiled, scope);
+    mask(compiled, scope);
+    Tensors body(owner_.writer_, compiled.function,
+                 {.inside = lambda, .frontier = frontier_of(adjoint_), .running = scope.running},
+                 structured(scope));
     std::vector<Location> places{{t, 0, {}}};
     for (const BufferId from : {z, kappa}) {
       for (size_t s = 0; s < types_.size(); ++s) places.push_back(state_at(from, offsets_[s], types_[s]));
@@ -287,17 +288,6 @@ void Solves::write(Tensors& tensors, Ref node) { write(tensors, node, pool_); }
 void Solves::write(Tensors& tensors, Ref node, Scope& scope) {
   if (node->is(NodeKind::solve)) return write_solve(tensors, node, scope);
   write_adjoint(tensors, node, scope);
-}
-
-bool Solves::steps_time(const graph::Lambda* lambda) {
-  if (const auto found = steps_time_.find(lambda); found != steps_time_.end()) return found->second;
-  bool steps = false;
-  for (const Ref node : graph::postorder(lambda->results)) {
-    if (!node->is(NodeKind::solve) || !inside(node, lambda)) continue;
-    const graph::SolveInfo& info = node->as<graph::SolveInfo>();
-    steps = steps || info.rule != graph::StepRule::recurrence || steps_time(info.field);
-  }
-  return steps_time_[lambda] = steps;
 }
 
 Value Solves::live(Builder& b, Scope& scope) {

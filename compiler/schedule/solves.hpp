@@ -53,16 +53,13 @@ class Solves {
   void describe(SolveTask& task, const Scope& scope);
   Value live(Builder& b, Scope& scope);
   void rewind(Builder& b, const Scope& scope);
-  // Whether the lambda's body steps time: a solve there, or in a loop there, that is no recurrence.
-  bool steps_time(const graph::Lambda* lambda);
 
   ProgramWriter& writer_;
   SolveLowering& solvers_;
   Scope pool_;
   std::map<std::pair<const graph::Lambda*, bool>, Compiled> fields_;  // bool: of a scope that repeats
-  std::map<const graph::Lambda*, bool> steps_time_;
-  std::map<graph::Ref, int> numbers_;  // in Interface::solves
-  std::vector<BufferId> replayed_;     // tapes of solves that run several times, to be read from their start
+  std::map<graph::Ref, int> numbers_;                                 // in Interface::solves
+  std::vector<BufferId> replayed_;  // tapes of solves that run several times, to be read from their start
 };
 
 }  // namespace nodec::schedule

@@ -28,8 +28,8 @@ class FieldCode {
   // (parameters, inputs). Lanes that must not contribute have κ = 0 and finite z (select before the call).
   virtual void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state,
                     bool frontier) = 0;
-  // The lanes that count in the calls that follow: a field that holds solves (a recurrence's) runs them there
-  // alone. Lanes boolean.
+  // The lanes that count in the calls that follow (boolean): a recurrence's step solves and reports in those
+  // alone.
   virtual void within(Builder& b, Value running) {
     static_cast<void>(b);
     static_cast<void>(running);

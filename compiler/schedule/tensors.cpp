@@ -23,11 +23,17 @@ Location Tensors::keep(Ref node) {
 
 Location Tensors::scratch(const std::string& name, const graph::Type& type) {
   const Kind kind = type.element == Element::integer ? Kind::integer : Kind::real;
+  // An index that is out of range is clamped to the first element, also where a length is 0.
+  const graph::Extent size = type.size();
+  graph::Extent spare = size.is_constant() ? 0 : 1;
+  for (const graph::Extent& e : type.shape) {
+    if (e.is_constant()) spare = spare * e;
+  }
   const BufferId id = b_.buffer({.name = name.empty() ? "v" : name,
                                  .kind = kind,
                                  .lanes = !role_.uniform,
                                  .storage = role_.storage,
-                                 .size = type.size()});
+                                 .size = size + spare});
   return {id, 0, row_major(type.shape)};
 }
 

@@ -40,7 +40,8 @@ class Tensors {
   struct Role {
     const graph::Lambda* inside = nullptr;   // whose body is written here
     std::span<const graph::Ref> frontier{};  // what that lambda captures
-    bool uniform = false;                    // no lanes: prologue and epilogue
+    BufferId running = none;  // 1 in the lanes that count, of a loop's step; none: all that are live
+    bool uniform = false;     // no lanes: prologue and epilogue
     bool epilogue = false;
     bool clear_idle = false;  // idle lanes may hold anything, so that sums over lanes must leave them out
     Storage storage = Storage::frame;

@@ -65,32 +65,31 @@ Value Elaborator::derivative(const std::string& name, const syntax::Call& call, 
   derive::Refusal refusal;
   Tensor result;
   const bool within = std::includes(x.loops.begin(), x.loops.end(), e.loops.begin(), e.loops.end());
-  const std::string inside = "'" + name + "' by a value that varies with the loop";
   if (name == "grad" || (name == "jacobian" && e.rank() == 0)) {
     if (within) {
       // Each iteration reads its own x alone, so the gradient of the sum holds theirs side by side.
       Ref total = graph::sum_all(g_, fit(e, x.loops));
       result = {derive::gradient(g_, total, by_ref, &refusal), x.loops, std::nullopt};
     } else {
-      if (!x.loops.empty()) unsupported(inside, span);
+      if (!x.loops.empty()) throw TakesSteps{x.loops};
       result = {derive::jacobian(g_, e.ref, by_ref, &refusal), e.loops, std::nullopt};
     }
   } else if (name == "jacobian") {
-    if (!x.loops.empty()) unsupported(inside, span);
+    if (!x.loops.empty()) throw TakesSteps{x.loops};
     result = {derive::jacobian(g_, e.ref, by_ref, &refusal), e.loops, std::nullopt};
   } else if (name == "div") {
-    if (!x.loops.empty() || !e.loops.empty()) unsupported("'div' inside a loop", span);
+    if (!x.loops.empty() || !e.loops.empty()) throw TakesSteps{union_of(x.loops, e.loops)};
     result = {derive::divergence(g_, e.ref, by_ref, &refusal), {}, std::nullopt};
   } else if (name == "jvp") {
     if (!std::includes(x.loops.begin(), x.loops.end(), direction->loops.begin(), direction->loops.end())) {
-      unsupported("'jvp' in a direction that varies with the loop", span);
+      throw TakesSteps{direction->loops};
     }
     Ref tangent = fit(*direction, x.loops);
     result = {derive::jvp(g_, {e.ref}, {by_ref}, {tangent}, &refusal)[0], e.loops, std::nullopt};
   } else {
     Tensor weighted = elementwise("mul", {e, *direction}, {what.span, span}, span, "the arguments of 'vjp'");
     if (!std::includes(x.loops.begin(), x.loops.end(), weighted.loops.begin(), weighted.loops.end())) {
-      unsupported("'vjp' inside a loop by a value from outside of it", span);
+      throw TakesSteps{weighted.loops};
     }
     Ref cotangent = fit(*direction, union_of(e.loops, direction->loops));
     Ref value = fit(e, union_of(e.loops, direction->loops));

@@ -92,7 +92,6 @@ Tensor Elaborator::from_end(const Tensor& k, const Extent& n, Span at) {
 Tensor Elaborator::index_operand(const Expr& expr, Scope& scope) {
   Tensor k = tensor(expr, scope);
   if (k.element() != Element::integer) fail(Id::index_not_integer, expr.span, k.type().text());
-  if (k.rank() != 0) unsupported("indexing by an array", expr.span);
   return k;
 }
 
@@ -102,6 +101,19 @@ Elaborator::IndexedAxis Elaborator::index_axis(const syntax::IndexItem& item, co
   axis.vanishes = true;
   Tensor k = index_operand(*item.lo, scope);
   axis.loops = k.loops;
+  if (k.rank() > 1) unsupported("an index of several axes", item.span);
+  if (k.rank() == 1) {
+    axis.vanishes = false;
+    axis.length = k.shape()[0];
+    axis.gathered = from_end(k, n, item.span);
+    const std::optional<std::vector<double>> known = n.is_constant() ? known_values(k.ref) : std::nullopt;
+    for (size_t i = 0; known && i < known->size(); ++i) {
+      const auto at = static_cast<int64_t>((*known)[i]);
+      if (at < -n.value() || at >= n.value())
+        fail(Id::index_out_of_range, item.span, std::to_string(at), n.text());
+    }
+    return axis;
+  }
   if (!k.affine) {
     axis.gathered = from_end(k, n, item.span);
     return axis;
@@ -135,6 +147,7 @@ Elaborator::IndexedAxis Elaborator::slice_axis(const syntax::IndexItem& item, co
   auto bound = [&](const syntax::ExprPtr& expr, const Extent& missing) {
     if (!expr) return Affine{missing, {}, {}};
     Tensor k = index_operand(*expr, scope);
+    if (k.rank() != 0) fail(Id::not_a_scalar, expr->span, "the end of a slice", k.type().text());
     if (!k.affine) unsupported("a slice whose bounds are no linear function of the loops", expr->span);
     axis.loops = union_of(axis.loops, k.loops);
     return k.integer() && *k.integer() < 0 ? *k.affine + Affine{n, {}, {}} : *k.affine;
@@ -177,6 +190,9 @@ Tensor Elaborator::index_tensor(const Tensor& x, Span x_span, const std::vector<
   }
   const bool gathers =
       std::any_of(axes.begin(), axes.end(), [](const IndexedAxis& a) { return a.gathered.has_value(); });
+  const auto arrays =
+      std::count_if(axes.begin(), axes.end(), [](const IndexedAxis& a) { return a.gathered && !a.vanishes; });
+  if (arrays > 1) unsupported("an index of two arrays", span);
   return gathers ? gather_axes(x, axes, loops) : view_axes(x, axes, loops, span);
 }
 
@@ -203,8 +219,12 @@ Tensor Elaborator::gather_axes(const Tensor& x, const std::vector<IndexedAxis>& 
       // The position along the kept axis, counted from the slice's start.
       std::vector<Extent> along(kept.size() - own, Extent(1));
       along[0] = axis.length;
-      Tensor counter{g_.reshape(g_.iota(axis.length), along), {}, std::nullopt};
-      k = elementwise("add", {k, counter}, {axis.span, axis.span}, axis.span, "an index");
+      if (axis.gathered) {
+        k = reshape(k, along);
+      } else {
+        Tensor counter{g_.reshape(g_.iota(axis.length), along), {}, std::nullopt};
+        k = elementwise("add", {k, counter}, {axis.span, axis.span}, axis.span, "an index");
+      }
       ++own;
     }
     indices.push_back(fit(k, loops, kept));

@@ -26,6 +26,11 @@ std::pair<Extent, Extent> Elaborator::range(const syntax::Range& range, Scope& s
     fail(Id::range_backward, source::join(range.lo->span, range.hi->span), result.first.text(),
          result.second.text());
   }
+  if (!length.is_constant() && !length.nonnegative() && model_) {
+    const Span at = source::join(range.lo->span, range.hi->span);
+    const std::string text = result.first.text() + ".." + result.second.text();
+    model_->requirements.push_back({length, text, result.second, at});
+  }
   return result;
 }
 
@@ -85,7 +90,8 @@ Value Elaborator::lifted_or_stepped(const std::function<Value(OpenLoops&)>& lift
     });
     if (!own) throw;
   }
-  if (iteration.condition) unsupported("a solve inside a loop with a condition", span);
+  if (iteration.condition)
+    unsupported("a loop with a condition around a solve or derivative that varies with it", span);
   diagnostics_ = before;
   markers_.resize(frame);
   solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
@@ -242,7 +248,6 @@ Elaborator::Ranges Elaborator::ranges(const syntax::Iteration& iteration, Scope&
 }
 
 Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
-  const char* word = loop.scan ? "a scan" : "a fold";
   Value carry = evaluate(*loop.initial, scope);
   const Ranges over = ranges(loop.iteration, scope);
   if (over.total.is_constant()) {
@@ -260,8 +265,6 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
     }
     return unrolled_fold(loop, std::move(carry), over, span, scope);
   }
-  if (in_field_)
-    unsupported(std::string(word) + " over the length " + over.total.text() + " in a field", span);
   return recurrence(loop, carry, over, span, scope);
 }
 

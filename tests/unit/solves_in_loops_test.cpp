@@ -100,7 +100,7 @@ const char* const fold_of_solves = R"(
   loss sum(h^2)
 )";
 const char* const stack_of_solves = R"(
-  let x = [solve f(z = y[i], k = k * (i + 1)) from 0 to 1 by METHOD for i in 0..T]
+  let x = [solve f(z = y[i], k = k * (i + 1)) from 0 to t[i] by METHOD for i in 0..T]
   output x
   loss sum(x^3)
 )";
@@ -121,7 +121,7 @@ const char* const observed = R"(
   let o = [sum(abs(solve f(z = y[i] + h0, k = k) from 0 at t by METHOD)^2) for i in 0..T]
   output o
   output largest = max(v for v in o)
-  loss mean((solve f(z = y[i] + h0, k = k) from 0 at [0.1, 0.4, 0.9] by METHOD)[1, 0] * k for i in 0..T)
+  loss sum(o) + mean((solve f(z = y[i] + h0, k = k) from t[i] at [t[i], t[i] + 0.4, t[i + 1] + 0.9] by METHOD)[1, 0] * k for i in 0..T)
 )";
 
 std::string by(std::string body, const std::string& method) {
@@ -158,7 +158,8 @@ TEST_CASE("stacked solves are those of each element") {
   for (int i = 0; i < 3; ++i) {
     const std::string number = std::to_string(i);
     const Differentiated one(model_of("  output x = solve f(z = y[" + number + "], k = k * (" + number +
-                                          " + 1)) from 0 to 1 by rk4(steps = 2)\n  loss sum(x)\n",
+                                          " + 1)) from 0 to t[" + number +
+                                          "] by rk4(steps = 2)\n  loss sum(x)\n",
                                       3));
     const Tensor x = evaluate(one.results[0].value, sample);
     for (size_t e = 0; e < 2; ++e)
