@@ -101,7 +101,8 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
 
   const auto finish = [&](GradientCheck::Row& row, double scale, double deviation) {
     row.error = deviation / std::fmax(scale, floor);
-    check.worst = std::isnan(row.error) ? row.error : std::fmax(check.worst, row.error);
+    // What is not a number stays the worst.
+    if (std::isnan(row.error) || row.error > check.worst) check.worst = row.error;
     check.rows.push_back(row);
   };
   for (const runtime::Parameter& p : embed::parameter_layout(state->model)) {

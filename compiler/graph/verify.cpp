@@ -16,8 +16,8 @@
 //     concat's operands agree but along its axis; reduce's axes exist and ascend.
 //  7. solve: field (real time, states) -> a derivative of each state's type; real times and controls; a
 //  tableau, unless it is a recurrence; one
-//     operand for each state and control and then the field's frontier; no solve inside the field of one that
-//     is no recurrence.
+//     operand for each state and control and then the field's frontier; inside the field nothing that steps
+//     time, unless it is a recurrence's.
 //  8. adjoint: of a solve; a cotangent of each part's type; its pullback (time, states, cotangents of the
 //  derivatives)
 //     -> cotangents of time, states and the named frontier operands; then the pullback's frontier.

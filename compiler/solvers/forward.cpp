@@ -55,6 +55,7 @@ class Forward {
       create_tape(b_, p_);
       const Value end = reopen_run(b_, p_);
       b_.for_loop(p_.task.first_entry, end, [&](Value number) { advance(replayed(number)); });
+      extend_nothing();
     } else {
       if (p_.task.recording == Recording::record) {
         create_tape(b_, p_);
@@ -208,6 +209,25 @@ class Forward {
     }
     step.entry = number;
     return completed(step);
+  }
+
+  // A solve over no time has no step to replay. Where its times have moved apart by a difference's increment,
+  // the solution is a straight line.
+  void extend_nothing() {
+    const Rows results = p_.task.results, first = s_.derivative(b_, 0);
+    auto pending = [&] {
+      return both(running_.get(b_), b_.integer_less(observer_.cursor.get(b_), p_.count));
+    };
+    b_.while_loop([&] { return b_.any(pending()); },
+                  [&] {
+                    const Value mask = pending(), i = observer_.cursor.get(b_);
+                    const Value passed = b_.sub(p_.time(b_, i), t_.get(b_));
+                    each_element(b_, 0, p_.size, 1, [&](Value d) {
+                      const Value line = b_.fma(passed, load(b_, first, d), load(b_, z_, d));
+                      b_.store_masked(results.buffer, result_index(b_, results, i, p_.size, d), line, mask);
+                    });
+                    count(observer_.cursor, mask);
+                  });
   }
 
   Value steps_after() { return b_.to_real(b_.integer_add(steps_.get(b_), b_.integer(1))); }
