@@ -213,7 +213,7 @@ class Binder {
   template <class... A>
   bool refuse(Problem problem, const Context& context, A&&... rest) {
     const std::string sample = context.located.shared ? "" : ", sample " + std::to_string(context.sample);
-    Error e = error(problem, file_.path, context.located.declared->name, sample, context.index,
+    Error e = error(problem, file_.path, context.located.declared->name, sample, element_text(context.index),
                     std::forward<A>(rest)...);
     e.line = context.located.line(context.sample, context.index.empty() ? 0 : context.index[0]);
     errors_.push_back(std::move(e));

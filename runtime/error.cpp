@@ -76,6 +76,16 @@ Error make_error(Problem id, std::string file, int64_t line, std::vector<Detail>
   return {id, std::move(file), line, std::move(text)};
 }
 
+std::string element_text(const std::vector<int64_t>& index) {
+  return index.empty() ? "" : ", element " + Detail(index).text;
+}
+
+std::string element_text(int64_t number, const std::vector<int64_t>& shape) {
+  std::vector<int64_t> index(shape.size(), 0);
+  for (size_t a = shape.size(); a-- > 0; number /= shape[a]) index[a] = number % shape[a];
+  return element_text(index);
+}
+
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
   // Names from a file may be of any length; the distance of two long ones is not worth its quadratic cost.
   constexpr size_t longest = 256;

@@ -77,6 +77,11 @@ class [[nodiscard]] Result {
 // Of an operation that gives nothing.
 struct Done {};
 
+// ", element [1, 0]"; "" for a scalar, which has no other.
+std::string element_text(const std::vector<int64_t>& index);
+// The same of an element by its number in an array of this shape.
+std::string element_text(int64_t number, const std::vector<int64_t>& shape);
+
 // " (did you mean 'x'?)" for the candidate nearest to a misspelt name; "" when none is near: at most a third
 // of its letters differ.
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates);

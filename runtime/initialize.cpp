@@ -99,12 +99,13 @@ Result<std::vector<double>> initialize(const ParameterLayout& layout, const std:
     for (int64_t i = 0; i < parameter.size; ++i) {
       const Interval& interval = parameter.interval;
       if (!std::isfinite(first[i])) {
-        errors.push_back(error(Problem::weight_not_finite, "", parameter.path, i, first[i]));
+        errors.push_back(error(Problem::weight_not_finite, "", parameter.path,
+                               element_text(i, parameter.shape), first[i]));
         break;
       }
       if (!(first[i] > interval.low && first[i] < interval.high)) {
-        errors.push_back(
-            error(Problem::weight_interval, "", parameter.path, i, interval.low, interval.high, first[i]));
+        errors.push_back(error(Problem::weight_interval, "", parameter.path, element_text(i, parameter.shape),
+                               interval.low, interval.high, first[i]));
         break;
       }
     }

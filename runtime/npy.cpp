@@ -184,6 +184,9 @@ Result<Array> read_npy(const std::string& file, const std::string& name, std::sp
     return error(Problem::unsupported_element, file, name, header->type);
   }
   if (header->shape.size() > 64) return bad("it has more than 64 axes");
+  const bool negative =
+      std::any_of(header->shape.begin(), header->shape.end(), [](int64_t n) { return n < 0; });
+  if (negative) return bad("its shape " + Detail(header->shape).text + " has a negative extent");
   const std::optional<int64_t> elements = element_count(header->shape);
   if (!elements) return error(Problem::array_too_large, file, name, header->shape);
   const uint64_t expected = static_cast<uint64_t>(*elements) * stored->bytes;

@@ -152,6 +152,9 @@ Result<Table> parse_table(const std::string& file, std::string_view text) {
   Rows rows(text);
   std::vector<std::string> cells;
   if (!rows.next(cells)) return error(Problem::csv_no_header, file);
+  // What follows an open quote is all one cell: nothing else that could be said of it is the mistake.
+  const auto open_quote = [&] { return make_error(Problem::csv_open_quote, file, rows.line(), {}); };
+  if (rows.open_quote()) return open_quote();
   Table table{file, {}, {}, {}, {}};
   std::set<std::string> names;
   int series = -1;
@@ -163,6 +166,7 @@ Result<Table> parse_table(const std::string& file, std::string_view text) {
   }
   std::map<std::string, int64_t> numbers;
   while (rows.next(cells)) {
+    if (rows.open_quote()) return open_quote();
     if (cells.size() != table.columns.size()) {
       return make_error(Problem::csv_cells, file, rows.line(),
                         {uint64_t{table.columns.size()}, uint64_t{cells.size()}});
@@ -180,7 +184,6 @@ Result<Table> parse_table(const std::string& file, std::string_view text) {
       table.columns[c].values.push_back(static_cast<double>(found->second));
     }
   }
-  if (rows.open_quote()) return make_error(Problem::csv_open_quote, file, rows.line(), {});
   if (table.lines.empty()) return error(Problem::csv_no_rows, file);
   return table;
 }

@@ -18,12 +18,13 @@ void load(const std::string& file, const Array& array, const Parameter& paramete
     const double value = array.real(i);
     const Interval& interval = parameter.interval;
     if (!std::isfinite(value)) {
-      errors.push_back(error(Problem::weight_not_finite, file, parameter.path, i, value));
+      errors.push_back(
+          error(Problem::weight_not_finite, file, parameter.path, element_text(i, parameter.shape), value));
       return;
     }
     if (!(value > interval.low && value < interval.high)) {
-      errors.push_back(
-          error(Problem::weight_interval, file, parameter.path, i, interval.low, interval.high, value));
+      errors.push_back(error(Problem::weight_interval, file, parameter.path, element_text(i, parameter.shape),
+                             interval.low, interval.high, value));
       return;
     }
     weights.values[static_cast<size_t>(parameter.offset + i)] = value;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,12 @@ class App;
 
 namespace nodec::driver {
 
+// What a command has said so far, for its --json report and its exit status.
+struct Said {
+  std::vector<Diagnostic> diagnostics;
+  int status = 1;  // of what could not be loaded
+};
+
 struct Arguments {
   std::string file;
   // common
@@ -25,7 +32,7 @@ struct Arguments {
   int threads = 0;
   int64_t samples = 0;
   std::vector<std::string> definitions;
-  bool json = false, quiet = false, time_passes = false, no_cache = false;
+  bool json = false, quiet = false, time_passes = false, no_cache = false, remarks = false;
   // data and weights
   std::string data, weights, out;
   std::vector<std::string> columns;
@@ -44,6 +51,7 @@ struct Arguments {
   double tolerance = 1e-6;
   int64_t elements = 64;
   // train
+  std::shared_ptr<Said> said = std::make_shared<Said>();
   std::optional<int64_t> steps, epochs, batch, validation_interval;
   std::string validation, log, live;
   double checkpoint_seconds = 60;

@@ -1,27 +1,17 @@
 // `check`: parse and type-check.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/json.hpp"
 
 namespace nodec::driver {
 namespace {
 
-const char* word(Severity severity) {
-  return severity == Severity::error ? "error" : severity == Severity::warning ? "warning" : "remark";
-}
-
 void print_json(const Program& program, const std::vector<Diagnostic>& diagnostics, bool ok) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Diagnostic& d : diagnostics)
-    list.push_back({{"severity", word(d.severity)},
-                    {"id", d.id},
-                    {"file", d.file},
-                    {"line", d.line},
-                    {"column", d.column},
-                    {"text", d.text}});
-  const nlohmann::ordered_json out = {
-      {"ok", ok}, {"models", program.models()}, {"fields", program.fields()}, {"diagnostics", list}};
+  const nlohmann::ordered_json out = {{"ok", ok},
+                                      {"models", program.models()},
+                                      {"fields", program.fields()},
+                                      {"diagnostics", to_json(diagnostics)}};
   std::cout << out.dump(2) << "\n";
 }
 
@@ -32,13 +22,16 @@ int check(const Arguments& arguments) {
   if (!options) return 2;
   const Program program = Program::from_file(arguments.file, *options);
   std::vector<Diagnostic> diagnostics = program.diagnostics();
-  bool ok = program.ok();
-  if (ok && !arguments.model.empty()) {
-    const Result<Model> model = program.model(arguments.model);
-    ok = static_cast<bool>(model);
+  int status = program.ok() ? 0 : 1;
+  std::vector<std::string> models = program.models();
+  if (!arguments.model.empty()) models = {arguments.model};
+  for (size_t m = 0; status == 0 && m < models.size(); ++m) {
+    const Result<Model> model = program.model(models[m]);
+    status = static_cast<int>(model.outcome());
     diagnostics.insert(diagnostics.end(), model.diagnostics().begin(), model.diagnostics().end());
   }
   print(diagnostics, arguments);
+  const bool ok = status == 0;
   if (arguments.json) {
     print_json(program, diagnostics, ok);
   } else if (ok && !arguments.quiet) {
@@ -47,7 +40,7 @@ int check(const Arguments& arguments) {
               << (program.fields().size() == 1 ? "" : "s") << "\n";
   }
   if (arguments.time_passes) print_stages(program.stages());
-  return ok ? 0 : 1;
+  return status;
 }
 
 }  // namespace nodec::driver

@@ -1,9 +1,9 @@
 // `compile`: machine code, a report of what was derived and what it costs, or the text of a stage.
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/json.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -16,7 +16,7 @@ ordered_json describe(const std::vector<Description>& list) {
   return out;
 }
 
-void print_json(const CompileReport& r) {
+void print_json(const CompileReport& r, const Arguments& arguments) {
   ordered_json fields = ordered_json::array();
   for (const CompileReport::Field& f : r.fields)
     fields.push_back(
@@ -43,7 +43,8 @@ void print_json(const CompileReport& r) {
                             {"bytes_per_sample", r.bytes_per_sample},
                             {"record_bytes_per_step", r.record_bytes_per_step},
                             {"stages_ms", stages},
-                            {"total_ms", r.total_milliseconds}};
+                            {"total_ms", r.total_milliseconds},
+                            {"diagnostics", to_json(arguments.said->diagnostics)}};
   std::cout << out.dump(2) << "\n";
 }
 
@@ -97,7 +98,7 @@ const std::string stage_after(const std::string& pass) {
 // The tree of a file that parses, also where its names or shapes are wrong.
 int print_syntax(const Arguments& arguments) {
   const std::optional<Options> options = options_of(arguments);
-  if (!options) return 1;
+  if (!options) return 2;
   const Program program = Program::from_file(arguments.file, *options);
   const std::string text = program.syntax();
   if (text.empty() && !program.ok()) {
@@ -117,7 +118,7 @@ int compile(const Arguments& arguments) {
   if (!program) return 1;
   const Result<Model> model = program->model(arguments.model);
   print(model.diagnostics(), arguments);
-  if (!model) return 1;
+  if (!model) return static_cast<int>(model.outcome());
   if (!stage.empty()) {
     const Result<std::string> text = model->emit(stage);
     print(text.diagnostics(), arguments);
@@ -129,7 +130,7 @@ int compile(const Arguments& arguments) {
   print(report.diagnostics(), arguments);
   if (!report) return static_cast<int>(report.outcome());
   if (arguments.json)
-    print_json(*report);
+    print_json(*report, arguments);
   else if (!arguments.quiet)
     print_text(*report);
   if (arguments.time_passes) print_stages(report->stages);

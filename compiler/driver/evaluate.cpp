@@ -1,16 +1,16 @@
 // `eval`: outputs, metrics and loss on data.
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/json.hpp"
 
 namespace nodec::driver {
 namespace {
 
 using nlohmann::ordered_json;
 
-void print_json(const Evaluation& e) {
+void print_json(const Evaluation& e, const Arguments& arguments) {
   ordered_json out, metrics = ordered_json::object(), solves = ordered_json::array();
   if (e.loss)
     out["loss"] = *e.loss;
@@ -25,6 +25,7 @@ void print_json(const Evaluation& e) {
                       {"rejected", s.rejected}});
   out["metrics"] = metrics;
   out["solves"] = solves;
+  out["diagnostics"] = to_json(arguments.said->diagnostics);
   std::cout << out.dump(2) << "\n";
 }
 
@@ -49,7 +50,7 @@ void print_text(const Evaluation& e, int64_t samples) {
 
 int evaluate(const Arguments& arguments) {
   const std::optional<Inputs> inputs = load_inputs(arguments);
-  if (!inputs) return 1;
+  if (!inputs) return arguments.said->status;
   const Result<Evaluation> result = inputs->model.evaluate(inputs->data, inputs->weights);
   print(result.diagnostics(), arguments);
   if (!result) return static_cast<int>(result.outcome());
@@ -58,7 +59,7 @@ int evaluate(const Arguments& arguments) {
     if (!d.shape.empty() && d.shape[0] < 0) rows.insert(d.name);
   if (!write_out(arguments, result->outputs, inputs->data.has_sample_axis(), rows)) return 1;
   if (arguments.json)
-    print_json(*result);
+    print_json(*result, arguments);
   else if (!arguments.quiet)
     print_text(*result, inputs->data.samples());
   return report(result->failures);

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/json.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -15,11 +15,12 @@ double norm(const Array& array) {
   return std::sqrt(sum);
 }
 
-void print_json(const Gradient& gradient, const Arrays& arrays) {
+void print_json(const Gradient& gradient, const Arrays& arrays, const Arguments& arguments) {
   nlohmann::ordered_json out = {{"loss", gradient.loss}}, gradients = nlohmann::ordered_json::object();
   for (const auto& [name, array] : arrays)
     if (name != "loss") gradients[name] = {{"shape", array.shape}, {"norm", norm(array)}};
   out["gradients"] = gradients;
+  out["diagnostics"] = to_json(arguments.said->diagnostics);
   std::cout << out.dump(2) << "\n";
 }
 
@@ -27,7 +28,7 @@ void print_json(const Gradient& gradient, const Arrays& arrays) {
 
 int grad(const Arguments& arguments) {
   const std::optional<Inputs> inputs = load_inputs(arguments);
-  if (!inputs) return 1;
+  if (!inputs) return arguments.said->status;
   const Result<Gradient> gradient = inputs->model.gradient(inputs->data, inputs->weights);
   print(gradient.diagnostics(), arguments);
   if (!gradient) return static_cast<int>(gradient.outcome());
@@ -37,7 +38,7 @@ int grad(const Arguments& arguments) {
   for (const auto& [name, array] : gradient->data) arrays["data:" + name] = array;
   if (!write_out(arguments, arrays)) return 1;
   if (arguments.json) {
-    print_json(*gradient, arrays);
+    print_json(*gradient, arrays, arguments);
   } else if (!arguments.quiet) {
     std::printf("loss  %.12g\n", gradient->loss);
     for (const auto& [name, array] : arrays) {

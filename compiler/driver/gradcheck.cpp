@@ -1,15 +1,15 @@
 // `gradcheck`: every gradient against central differences that replay the recorded accepted steps.
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/json.hpp"
 
 namespace nodec::driver {
 
 int gradcheck(const Arguments& arguments) {
   const std::optional<Inputs> inputs = load_inputs(arguments);
-  if (!inputs) return 1;
+  if (!inputs) return arguments.said->status;
   const Result<GradientCheck> check =
       inputs->model.check_gradient(inputs->data, inputs->weights, arguments.elements);
   print(check.diagnostics(), arguments);
@@ -25,8 +25,11 @@ int gradcheck(const Arguments& arguments) {
                       {"worst_element", r.worst},
                       {"analytic", r.analytic},
                       {"difference", r.difference}});
-    const nlohmann::ordered_json out = {
-        {"passed", passed}, {"worst", check->worst}, {"tolerance", arguments.tolerance}, {"rows", rows}};
+    const nlohmann::ordered_json out = {{"passed", passed},
+                                        {"worst", check->worst},
+                                        {"tolerance", arguments.tolerance},
+                                        {"rows", rows},
+                                        {"diagnostics", to_json(arguments.said->diagnostics)}};
     std::cout << out.dump(2) << "\n";
   } else if (!arguments.quiet) {
     std::printf("%-32s %-11s %-14s worst element\n", "gradient", "checked", "relative error");

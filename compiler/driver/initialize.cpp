@@ -12,7 +12,7 @@ int initialize(const Arguments& arguments) {
     return 2;
   }
   const std::optional<Model> model = load_model(arguments);
-  if (!model) return 1;
+  if (!model) return arguments.said->status;
   const std::optional<Arrays> weights = load_weights(arguments, *model);
   if (!weights || !write_out(arguments, *weights)) return 1;
   if (!arguments.quiet) {

@@ -14,8 +14,10 @@ namespace nodec::driver {
 void usage_error(const std::string& text) { std::cerr << "nodec: error: " << text << "\n"; }
 
 void print(const std::vector<Diagnostic>& diagnostics, const Arguments& arguments) {
-  for (const Diagnostic& d : diagnostics)
+  for (const Diagnostic& d : diagnostics) {
     if (d.severity == Severity::error || !arguments.quiet) std::cerr << d.rendered;
+    arguments.said->diagnostics.push_back(d);
+  }
 }
 
 void print_stages(const std::vector<TimedStage>& stages) {
@@ -56,6 +58,7 @@ std::optional<Options> options_of(const Arguments& arguments) {
   options.rtol = arguments.rtol;
   options.atol = arguments.atol;
   options.precision = arguments.precision == "f32" ? Precision::f32 : Precision::f64;
+  options.remarks = arguments.remarks;
   options.threads = arguments.threads;
   options.seed = arguments.seed;
   return options;
@@ -75,7 +78,10 @@ std::optional<Model> load_model(const Arguments& arguments) {
   if (!program) return {};
   Result<Model> model = program->model(arguments.model);
   print(model.diagnostics(), arguments);
-  if (!model) return {};
+  if (!model) {
+    arguments.said->status = static_cast<int>(model.outcome());
+    return {};
+  }
   if (arguments.time_passes) print_stages(program->stages());
   return *model;
 }
@@ -88,10 +94,14 @@ std::optional<std::vector<Model>> load_models(const Arguments& arguments) {
     const size_t end = std::min(arguments.model.find(',', begin), arguments.model.size());
     Result<Model> model = program->model(arguments.model.substr(begin, end - begin));
     print(model.diagnostics(), arguments);
-    if (!model) return {};
+    if (!model) {
+      arguments.said->status = static_cast<int>(model.outcome());
+      return {};
+    }
     for (const Model& other : models)
       if (other.name() == model->name()) {
         usage_error("--model names " + other.name() + " twice");
+        arguments.said->status = static_cast<int>(Outcome::wrong_usage);
         return {};
       }
     models.push_back(*model);
@@ -132,6 +142,7 @@ std::optional<std::vector<Dataset>> load_data(const Arguments& arguments, const 
         models[m].read(models.size() > 1 ? own : file, arguments.columns, arguments.samples);
     if (!data) {
       print(data.diagnostics(), arguments);
+      arguments.said->status = static_cast<int>(data.outcome());
       return {};
     }
     const std::vector<Diagnostic>& found = data.diagnostics();

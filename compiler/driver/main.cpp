@@ -31,8 +31,9 @@ void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
   app.add_option("--precision", a.precision, std::string("f32 or f64 (default ") + default_precision + ")")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->default_str(default_precision);
-  app.add_option("--method", a.method, "replace the method of every solve")
-      ->type_name("NAME")
+  app.add_option("--method", a.method,
+                 "replace the method of every solve: dop853, or with options \"rk4(steps = 100)\"")
+      ->type_name("METHOD")
       ->check(not_empty());
   app.add_option("--rtol", a.rtol, "replace the relative tolerance of every adaptive solve")
       ->type_name("X")
@@ -54,6 +55,8 @@ void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   app.add_flag("--json", a.json, "print a machine-readable report on standard output");
+  app.add_flag("--remarks", a.remarks,
+               "also say what the compiler decided, and what costs more than it looks");
   app.add_flag("--time-passes", a.time_passes, "print the time of each stage of compilation");
   app.add_flag("--no-cache", a.no_cache, "compile anew, and keep no machine code in the user's cache");
   app.add_flag("--quiet", a.quiet, "print errors only");

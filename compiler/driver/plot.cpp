@@ -221,15 +221,15 @@ Array of_sample(const Array& array, bool sample_axis, int64_t sample) {
 
 int plot_model(const Arguments& arguments, std::vector<Panel>& panels, std::vector<SampleFailure>& failures) {
   const std::optional<Model> model = load_model(arguments);
-  if (!model) return 1;
+  if (!model) return arguments.said->status;
   if (model->outputs().empty()) {
     usage_error("model " + model->name() + " has no output to draw");
     return 1;
   }
   const std::optional<Arrays> weights = load_weights(arguments, *model);
-  if (!weights) return 1;
+  if (!weights) return arguments.said->status;
   const std::optional<Dataset> data = load_data(arguments, *model);
-  if (!data) return 1;
+  if (!data) return arguments.said->status;
   if (arguments.sample >= data->samples()) {
     usage_error("--sample " + std::to_string(arguments.sample) + ": there are " +
                 std::to_string(data->samples()) + " samples, and they count from 0");

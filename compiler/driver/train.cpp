@@ -2,9 +2,9 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/json.hpp"
 #include "compiler/driver/live.hpp"
 #include "runtime/progress.hpp"
 
@@ -83,7 +83,7 @@ class Reporter {
   std::optional<runtime::Progress> progress_;
 };
 
-void print_json(const Training& training) {
+void print_json(const Training& training, const Arguments& arguments) {
   nlohmann::ordered_json out = {{"steps", training.steps},           {"resumed_at", training.resumed_at},
                                 {"first_loss", training.first_loss}, {"last_loss", training.last_loss},
                                 {"seconds", training.seconds},       {"cancelled", training.cancelled},
@@ -92,6 +92,7 @@ void print_json(const Training& training) {
     out["best_validation_loss"] = *training.best_validation_loss;
     out["best_step"] = training.best_step;
   }
+  out["diagnostics"] = to_json(arguments.said->diagnostics);
   std::cout << out.dump(2) << "\n";
 }
 
@@ -117,15 +118,15 @@ void print_summary(const Training& training, const Arguments& arguments, const B
 int train(const Arguments& arguments) {
   if (!usable(arguments)) return 2;
   const std::optional<std::vector<Model>> models = load_models(arguments);
-  if (!models) return 1;
+  if (!models) return arguments.said->status;
   const std::optional<Arrays> weights = load_weights(arguments, *models);
-  if (!weights) return 1;
+  if (!weights) return arguments.said->status;
   const std::optional<std::vector<Dataset>> data = load_data(arguments, *models, arguments.data);
-  if (!data) return 1;
+  if (!data) return arguments.said->status;
   std::optional<std::vector<Dataset>> validation;
   if (!arguments.validation.empty()) {
     validation = load_data(arguments, *models, arguments.validation);
-    if (!validation) return 1;
+    if (!validation) return arguments.said->status;
   }
   std::vector<TrainPart> parts;
   for (size_t m = 0; m < models->size(); ++m) {
@@ -166,7 +167,7 @@ int train(const Arguments& arguments) {
       !write_file(beside.last, arguments, training->last_weights))
     return 1;
   if (arguments.json)
-    print_json(*training);
+    print_json(*training, arguments);
   else if (!arguments.quiet)
     print_summary(*training, arguments, beside);
   if (training->cancelled) {

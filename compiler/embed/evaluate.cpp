@@ -109,7 +109,7 @@ Result<Evaluation> Model::evaluate(const Dataset& data, const Arrays& weights) c
   }
   out.solves = runner.statistics(state->model.solves);
   out.failures = runner.failures(run.samples);
-  return out;
+  return Result<Evaluation>(std::move(out), run.diagnostics);
 } catch (...) {
   return Result<Evaluation>::failed({embed::caught()});
 }
@@ -145,7 +145,7 @@ Result<Gradient> Model::gradient(const Dataset& data, const Arrays& weights) con
       out.data[r.name.substr(5)] = std::move(array);
   }
   out.solves = runner.statistics(state->model.solves);
-  return out;
+  return Result<Gradient>(std::move(out), run.diagnostics);
 } catch (...) {
   return Result<Gradient>::failed({embed::caught()});
 }

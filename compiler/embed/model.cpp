@@ -159,6 +159,33 @@ Result<Arrays> check_weights(const std::vector<Model>& models, const Arrays& wei
   return Result<Arrays>(std::move(all), extra);
 }
 
+namespace embed {
+
+// At the model's place: what its machine code is, and what its gradient keeps.
+void remark_on_code(const Program::State& program, const semantics::Model& model, Mode mode, const Unit& unit,
+                    std::vector<Diagnostic>& list) {
+  constexpr int64_t large = 128 * 1024;
+  const char* what = mode == Mode::forward  ? "the outputs and loss"
+                     : mode == Mode::record ? "the loss, its steps recorded,"
+                     : mode == Mode::replay ? "the loss along recorded steps"
+                                            : "the loss and gradient";
+  source::Diagnostics found;
+  found.report(source::Id::machine_code, model.span, what, model.name,
+               program.options.precision == Precision::f64 ? "f64" : "f32", unit.lanes, unit.code.code_bytes,
+               unit.cached ? "kept from an earlier run" : "compiled anew");
+  if (unit.code.code_bytes > large)
+    found.report(source::Id::large_code, model.span, unit.code.code_bytes)
+        .note(model.span,
+              "a fold of equal steps is one loop, as are comprehensions; instances and folds over "
+              "layers are written out");
+  if (unit.record_bytes_per_step > 0)
+    found.report(source::Id::step_records, model.span, model.name, unit.record_bytes_per_step)
+        .note(model.span, "'adjoint backsolve' keeps none");
+  for (const source::Diagnostic& d : found.all()) list.push_back(convert(program.files, d));
+}
+
+}  // namespace embed
+
 std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std::string>& shared,
                                                              std::vector<Diagnostic>& diagnostics) const {
   std::shared_ptr<Variant>& slot = variants[shared];
@@ -194,6 +221,7 @@ std::shared_ptr<const embed::Unit> Model::State::unit(const std::set<std::string
   });
   if (!compiled.unit) diagnostics.push_back(embed::plain(Severity::error, "cannot_compile", compiled.error));
   slot = compiled.unit;
+  if (slot && program->options.remarks) embed::remark_on_code(*program, model, mode, *slot, diagnostics);
   return slot;
 }
 

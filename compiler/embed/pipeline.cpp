@@ -120,6 +120,7 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   if (!code) return {nullptr, "internal error in jit: " + code.error};
   unit->interface = program.interface;
   unit->lanes = lanes;
+  unit->cached = cached;
   measure_memory(program, *unit);
   unit->code = std::move(*code);
   return {unit, ""};

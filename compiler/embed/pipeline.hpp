@@ -40,6 +40,7 @@ struct Unit {
   schedule::Interface interface;
   int lanes = 0;
   jit::Code code;
+  bool cached = false;  // it was kept from an earlier run
   // Working memory of a sample, and what is recorded of each of its accepted steps; lengths count as 1.
   int64_t bytes_per_sample = 0, record_bytes_per_step = 0;
   std::vector<TimedStage> stages;

@@ -1,4 +1,5 @@
 // Text -> a checked program: parse and elaborate, diagnostics as values.
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -52,6 +53,8 @@ semantics::Options elaboration_options(const Options& options) {
   out.adjoint = options.adjoint;
   out.rtol = options.rtol;
   out.atol = options.atol;
+  out.double_precision = options.precision == Precision::f64;
+  out.remarks = options.remarks;
   return out;
 }
 
@@ -88,7 +91,14 @@ std::shared_ptr<Program::State> read_program(const std::string& name, std::optio
     state->stages.push_back({"elaborate", milliseconds_since(start)});
   }
   if (diagnostics.has_errors()) state->module = nullptr;
-  append(state->files, diagnostics, state->diagnostics);
+  for (const source::Diagnostic& d : diagnostics.all()) {
+    std::vector<Diagnostic>* list = &state->diagnostics;
+    if (state->module)
+      for (const semantics::Model& m : state->module->models)
+        if (d.span.file == m.text.file && m.text.begin <= d.span.begin && d.span.end <= m.text.end)
+          list = &state->of_models[m.name];
+    list->push_back(embed::convert(state->files, d));
+  }
   return state;
 }
 
@@ -102,6 +112,31 @@ Program make(const std::string& name, std::optional<std::string> text, const std
   return Program{state};
 }
 
+Place place_of(const source::Files& files, source::Span span) {
+  if (!span.known()) return {};
+  const source::Position begin = files.position(span.file, span.begin),
+                         end = files.position(span.file, span.end);
+  return {files.name(span.file), begin.line, begin.column, end.line, end.column};
+}
+
+// Tolerances of the command line that no solve of the model reads.
+std::vector<Diagnostic> ignored_tolerances(const semantics::Model& model, const Options& options) {
+  std::vector<Diagnostic> list;
+  const bool fixed =
+      !model.solves.empty() &&
+      std::none_of(model.solves.begin(), model.solves.end(), [](const semantics::SolveUse& use) {
+        return use.node->as<graph::SolveInfo>().rule == graph::StepRule::adaptive;
+      });
+  const source::Files none;
+  source::Diagnostics found;
+  for (const auto& [name, given] : {std::pair{"--rtol", options.rtol}, std::pair{"--atol", options.atol}})
+    if (fixed && given)
+      found.report(source::Id::option_without_effect, {}, name,
+                   "no solve of '" + model.name + "' chooses its steps by an error estimate");
+  append(none, found, list);
+  return list;
+}
+
 }  // namespace
 
 namespace embed {
@@ -112,14 +147,17 @@ Diagnostic convert(const source::Files& files, const source::Diagnostic& d) {
                  : d.severity == source::Severity::warning ? Severity::warning
                                                            : Severity::remark;
   out.id = source::message(d.id).id;
-  if (d.span.known()) {
-    const source::Position position = files.position(d.span.file, d.span.begin);
-    out.file = files.name(d.span.file);
-    out.line = position.line;
-    out.column = position.column;
-  }
+  const Place place = place_of(files, d.span);
+  out.file = place.file;
+  out.line = place.line;
+  out.column = place.column;
+  out.end_line = place.end_line;
+  out.end_column = place.end_column;
+  for (const source::Note& note : d.notes) out.notes.push_back({place_of(files, note.span), note.text});
+  for (const source::Fix& fix : d.fixes) out.corrections.push_back({place_of(files, fix.span), fix.text});
   out.text = d.text;
-  out.rendered = source::render(files, d);
+  // As every message without a place begins.
+  out.rendered = (d.span.known() ? "" : "nodec: ") + source::render(files, d);
   return out;
 }
 
@@ -209,14 +247,18 @@ Result<Model> Program::model(const std::string& name) const {
     auto made = std::make_shared<Model::State>();
     made->program = state;
     made->model = m;
-    return Model{made};
+    std::vector<Diagnostic> list = ignored_tolerances(m, state->options);
+    if (const auto own = state->of_models.find(m.name); own != state->of_models.end())
+      list.insert(list.begin(), own->second.begin(), own->second.end());
+    return Result<Model>(Model{made}, std::move(list));
   }
   std::string list, near = source::nearest(name, this->models());
   for (const semantics::Model& m : models) list += (list.empty() ? "" : ", ") + m.name;
   return Result<Model>::failed({embed::plain(Severity::error, "no_such_model",
                                              "there is no model '" + name + "'" +
                                                  (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                                                 " (the file declares " + list + ")")});
+                                                 " (the file declares " + list + ")")},
+                               Outcome::wrong_usage);
 }
 
 Result<Model> Program::integrate(const std::string& field, const std::vector<std::string>& given) const try {
@@ -245,25 +287,29 @@ Result<Model> Program::integrate(const std::string& field, const std::vector<std
     made->field = field;
     made->given = {given.begin(), given.end()};
     std::optional<semantics::Model> model;
+    source::Files with_options = state->files;
     {
       const std::lock_guard lock(state->mutex);
       model = embed::on_deep_stack([&] {
         return semantics::solve_model(*state->module, f, made->given, elaboration_options(state->options),
-                                      diagnostics);
+                                      with_options, diagnostics);
       });
     }
-    append(state->files, diagnostics, list);
+    append(with_options, diagnostics, list);
     if (!model) return Result<Model>::failed(list);
+    for (Diagnostic& d : ignored_tolerances(*model, state->options)) list.push_back(std::move(d));
     made->model = *model;
     return Result<Model>(Model{made}, list);
   }
   const std::string near = source::nearest(field, fields());
   std::string list;
   for (const std::string& f : fields()) list += (list.empty() ? "" : ", ") + f;
-  return Result<Model>::failed({embed::plain(
-      Severity::error, "no_such_field",
-      "there is no field '" + field + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
-          (list.empty() ? " (the file declares none)" : " (the file declares " + list + ")"))});
+  return Result<Model>::failed(
+      {embed::plain(Severity::error, "no_such_field",
+                    "there is no field '" + field + "'" +
+                        (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                        (list.empty() ? " (the file declares none)" : " (the file declares " + list + ")"))},
+      Outcome::wrong_usage);
 } catch (...) {
   return Result<Model>::failed({embed::caught()});
 }

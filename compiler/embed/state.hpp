@@ -21,6 +21,8 @@ struct Program::State {
   std::shared_ptr<const syntax::File> tree;
   std::unique_ptr<semantics::Module> module;  // null when there were errors
   std::vector<Diagnostic> diagnostics;
+  // Warnings and remarks about what a model says, by its name: they are nothing to who uses another one.
+  std::map<std::string, std::vector<Diagnostic>> of_models;
   std::vector<TimedStage> stages;
   mutable std::mutex mutex;
 
@@ -57,6 +59,9 @@ struct Model::State {
 namespace embed {
 
 Diagnostic convert(const source::Files& files, const source::Diagnostic& diagnostic);
+// Remarks on a unit just made.
+void remark_on_code(const Program::State& program, const semantics::Model& model, Mode mode, const Unit& unit,
+                    std::vector<Diagnostic>& list);
 // A message without a place in a program.
 Diagnostic plain(Severity severity, const std::string& id, const std::string& text);
 // The exception being handled, at the border of the public interface, which none crosses.

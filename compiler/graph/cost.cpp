@@ -27,24 +27,36 @@ int64_t product_of_labels(const Node& node, const std::map<std::string, int64_t>
 
 }  // namespace
 
-Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths) {
+Cost cost(const Node& node, const std::map<std::string, int64_t>& lengths) {
   std::map<std::string, int64_t> known = lengths;
+  auto know = [&](const Type& type) {
+    for (const Extent& e : type.shape)
+      for (const std::string& atom : e.atoms()) known.emplace(atom, 1);
+  };
+  know(node.type);
+  for (const Ref operand : node.operands) know(operand->type);
+  Cost result;
+  if (node.is(Kind::contract)) {
+    const int64_t n = product_of_labels(node, known);
+    if (node.operands.size() == 1)
+      result.operations = n;
+    else
+      result.multiply_adds = n * static_cast<int64_t>(node.operands.size() - 1);
+  } else if (node.is(Kind::map)) {
+    result.operations = size_of(node.type, known);
+  } else if (node.is(Kind::reduce) || node.is(Kind::scatter_add)) {
+    result.operations = size_of(node.operands[0]->type, known);
+  }
+  return result;
+}
+
+Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths) {
   Cost total;
   for (const Ref node : postorder(lambda.results)) {
     if (!std::binary_search(node->free.begin(), node->free.end(), lambda.height)) continue;
-    for (const Extent& e : node->type.shape)
-      for (const std::string& atom : e.atoms()) known.emplace(atom, 1);
-    if (node->is(Kind::contract)) {
-      const int64_t n = product_of_labels(*node, known);
-      if (node->operands.size() == 1)
-        total.operations += n;
-      else
-        total.multiply_adds += n * static_cast<int64_t>(node->operands.size() - 1);
-    } else if (node->is(Kind::map)) {
-      total.operations += size_of(node->type, known);
-    } else if (node->is(Kind::reduce) || node->is(Kind::scatter_add)) {
-      total.operations += size_of(node->operands[0]->type, known);
-    }
+    const Cost one = cost(*node, lengths);
+    total.multiply_adds += one.multiply_adds;
+    total.operations += one.operations;
   }
   return total;
 }

@@ -18,6 +18,9 @@ struct Cost {
   int64_t operations = 0;  // of elementwise functions and reductions: one for each element
 };
 
+// The cost of a node alone.
+Cost cost(const Node& node, const std::map<std::string, int64_t>& lengths = {});
+
 // The cost of a lambda's results; lengths count as given (a missing one as 1).
 Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths = {});
 

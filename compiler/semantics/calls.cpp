@@ -74,6 +74,8 @@ Value Elaborator::apply_function(const Function& function, CallSite& site) {
         .note(function.decl->name.span, "it is defined here");
     throw Abandon{};
   }
+  const UseOf use(diagnostics_, source::join(function.decl->name.span, function.decl->body.result->span),
+                  site.span, "in this call of '" + name + "'");
   ScopePtr inner = bind_formals(function.decl->formals, function.decl->shape_variables, function.scope, site,
                                 "'" + name + "'");
   return body(function.decl->body, inner);
@@ -86,6 +88,8 @@ Value Elaborator::apply_layer(const LayerInstance& layer, CallSite& site) {
     if (auto* found = std::get_if<syntax::Apply>(&member->node)) apply = found;
   }
   if (!apply) throw Abandon{};
+  const UseOf use(diagnostics_, source::join(apply->span, apply->body.result->span), site.span,
+                  "in this application of the layer '" + layer.decl->name.text + "'");
   ScopePtr inner = bind_formals(apply->formals, apply->shape_variables, layer.scope, site,
                                 "the layer '" + layer.decl->name.text + "'");
   return body(apply->body, inner);
@@ -111,8 +115,12 @@ ScopePtr Elaborator::bind_formals(const std::vector<syntax::Formal>& formals,
     size_t position = next;
     if (actual.name.empty()) {
       if (next >= formals.size()) {
-        fail(Id::too_many_arguments, actual.span, what, plural(formals.size(), "argument"),
-             site.arguments.size());
+        auto& diagnostic = diagnostics_.report(Id::too_many_arguments, actual.span, what,
+                                               plural(formals.size(), "argument"), site.arguments.size());
+        if (!formals.empty())
+          diagnostic.note(source::join(formals.front().name.span, formals.back().name.span),
+                          "it takes these");
+        throw Abandon{};
       }
       ++next;
     } else {
@@ -121,7 +129,13 @@ ScopePtr Elaborator::bind_formals(const std::vector<syntax::Formal>& formals,
       if (position == formals.size()) {
         std::vector<std::string> names;
         for (const auto& formal : formals) names.push_back(formal.name.text);
-        unknown("argument of " + what + ":", actual.name, actual.name_span, names);
+        auto& diagnostic =
+            diagnostics_.report(Id::unknown_name, actual.name_span, "argument of " + what + ":", actual.name);
+        suggest(diagnostic, actual.name, actual.name_span, names);
+        if (!formals.empty())
+          diagnostic.note(source::join(formals.front().name.span, formals.back().name.span),
+                          "it takes these");
+        throw Abandon{};
       }
     }
     if (given[position]) {

@@ -40,9 +40,10 @@ void Elaborator::require_sizes(const Type& type, const syntax::TypeExpr& written
   for (size_t a = 0; a < type.shape.size(); ++a) {
     if (type.shape[a].is_constant()) continue;
     const std::string atom = type.shape[a].atoms().front();
+    const auto declared = length_spans_.find(atom);
+    const Span at = declared == length_spans_.end() ? written.shape[a]->span : declared->second;
     diagnostics_.report(Id::dim_needs_value, written.shape[a]->span, atom, what)
-        .note(written.shape[a]->span,
-              "give it a value: 'dim " + atom + " = …', or -D " + atom + "=… on the command line");
+        .note(at, "give it a value: 'dim " + atom + " = …', or -D " + atom + "=… on the command line");
     throw Abandon{};
   }
 }
@@ -156,15 +157,6 @@ void Elaborator::check_inside(const syntax::ParamDecl& decl, const ParameterDecl
 
 Initializer Elaborator::initializer(const syntax::ParamDecl& decl, const Type& type, Scope& scope) {
   Initializer result;
-  if (!decl.initializer) {
-    Tensor value = decl.value ? tensor(*decl.value, scope) : number(default_start(decl, scope));
-    const Span span = decl.value ? decl.value->span : decl.name.span;
-    if (value.ref->base != graph::Base::constant || !value.ref->free.empty()) {
-      fail(Id::not_constant_value, span, "the initial value of '" + decl.name.text + "'");
-    }
-    result.value = initial_value(value, type, span, decl.name.text, decl.type.span);
-    return result;
-  }
   using Kind = Initializer::Kind;
   struct Known {
     const char* name;
@@ -179,6 +171,36 @@ Initializer Elaborator::initializer(const syntax::ParamDecl& decl, const Type& t
       {"kaiming_uniform", Kind::kaiming_uniform, 0},
       {"orthogonal", Kind::orthogonal, 0},
   };
+  // '=' and '~' taken for each other.
+  auto sign = [&](const Expr& after) {
+    const Span before = decl.type.span;
+    if (!before.known() || before.end > after.span.begin) return Span{};
+    const size_t at = files_.text(before.file).find_first_of("=~", before.end);
+    const auto begin = static_cast<uint32_t>(at);
+    return at < after.span.begin ? Span{before.file, begin, begin + 1} : Span{};
+  };
+  if (decl.value) {
+    auto* call = std::get_if<syntax::Call>(&decl.value->node);
+    auto* name = call ? std::get_if<syntax::NameRef>(&call->callee->node) : nullptr;
+    const bool random =
+        name && !find(scope, name->text) &&
+        std::any_of(std::begin(known), std::end(known), [&](const Known& k) { return name->text == k.name; });
+    if (random) {
+      diagnostics_.report(Id::unknown_name, call->callee->span, "function", name->text)
+          .note(call->callee->span, "a random start is written '~ " + name->text + "(…)'")
+          .fix(sign(*decl.value), "~");
+      throw Abandon{};
+    }
+  }
+  if (!decl.initializer) {
+    Tensor value = decl.value ? tensor(*decl.value, scope) : number(default_start(decl, scope));
+    const Span span = decl.value ? decl.value->span : decl.name.span;
+    if (value.ref->base != graph::Base::constant || !value.ref->free.empty()) {
+      fail(Id::not_constant_value, span, "the initial value of '" + decl.name.text + "'");
+    }
+    result.value = initial_value(value, type, span, decl.name.text, decl.type.span);
+    return result;
+  }
   const Expr& written = *decl.initializer;
   auto* call = std::get_if<syntax::Call>(&written.node);
   auto* name = std::get_if<syntax::NameRef>(call ? &call->callee->node : &written.node);
@@ -188,7 +210,12 @@ Initializer Elaborator::initializer(const syntax::ParamDecl& decl, const Type& t
     if (name && name->text == k.name) found = &k;
     names.emplace_back(k.name);
   }
-  if (!name) fail(Id::not_an_initializer, written.span);
+  if (!name) {
+    diagnostics_.report(Id::not_an_initializer, written.span)
+        .note(written.span, "a value to start from is written '= …'")
+        .fix(sign(written), "=");
+    throw Abandon{};
+  }
   if (!found) unknown("initializer", name->text, call ? call->callee->span : written.span, names);
   const size_t count = call ? call->arguments.size() : 0;
   if (count != found->arguments) {
@@ -206,9 +233,15 @@ Initializer Elaborator::initializer(const syntax::ParamDecl& decl, const Type& t
       fail(Id::interval_empty, written.span, result.a, result.b);
   }
   if ((result.kind != Kind::normal && result.kind != Kind::uniform) && type.rank() < 2) {
-    fail(Id::initializer_rank, written.span, found->name, type.text());
+    diagnostics_.report(Id::initializer_rank, written.span, found->name, type.text())
+        .note(decl.type.span, "'" + decl.name.text + "' is declared here as " + type.text());
+    throw Abandon{};
   }
-  if (decl.type.lo) fail(Id::initializer_interval, written.span, decl.name.text);
+  if (decl.type.lo) {
+    diagnostics_.report(Id::initializer_interval, written.span, decl.name.text)
+        .note(decl.type.span, "the interval is here");
+    throw Abandon{};
+  }
   return result;
 }
 
@@ -264,7 +297,9 @@ Value Elaborator::instantiate(const syntax::Instance& decl, const std::string& p
       const void* made = layer ? static_cast<const void*>(layer->decl) : field->decl;
       Restored<int> count(active_[made], active_[made] + 1);
       if (active_[made] > most_nested_instances) {
-        fail(Id::recursion, site.callee, layer ? layer->decl->name.text : field->decl->name.text);
+        const syntax::Name& itself = layer ? layer->decl->name : field->decl->name;
+        diagnostics_.report(Id::recursion, site.callee, itself.text).note(itself.span, "it is defined here");
+        throw Abandon{};
       }
       site.arguments = actuals(call->arguments, *scope);
       if (layer) return {make_layer(*layer, path, source_path, site)};
@@ -280,6 +315,10 @@ Value Elaborator::instantiate(const syntax::Instance& decl, const std::string& p
 
 std::shared_ptr<LayerInstance> Elaborator::make_layer(const LayerTemplate& layer, const std::string& path,
                                                       const std::string& source_path, CallSite& site) {
+  Span inside = layer.decl->name.span;
+  if (!layer.decl->members.empty()) inside = source::join(inside, layer.decl->members.back()->span);
+  const UseOf use(diagnostics_, inside, site.span,
+                  "in this instance of the layer '" + layer.decl->name.text + "'");
   auto instance = std::make_shared<LayerInstance>();
   instance->decl = layer.decl;
   instance->path = path;

@@ -99,6 +99,7 @@ Value Elaborator::derivative(const std::string& name, const syntax::Call& call, 
   if (refusal) unsupported(refusal.message, span);
   if (by_ref != x.ref) result.ref = g_.substitute({result.ref}, {{by_ref, x.ref}})[0];
   check_size(result.type(), span);
+  if (name == "jacobian") remark_on_jacobian(result, x, span);
   return {result};
 }
 

@@ -29,6 +29,27 @@ struct TakesSteps {
   std::vector<int> loops;
 };
 
+// While it lives, errors at places inside a template or a function are given a note that says which use of
+// it they are about: the text is right for some of its uses and wrong for this one.
+class UseOf {
+ public:
+  UseOf(source::Diagnostics& diagnostics, Span inside, Span at, std::string words)
+      : diagnostics_(diagnostics),
+        before_(diagnostics.all().size()),
+        inside_(inside),
+        at_(at),
+        words_(std::move(words)) {}
+  ~UseOf() { diagnostics_.note_since(before_, inside_, at_, words_); }
+  UseOf(const UseOf&) = delete;
+  UseOf& operator=(const UseOf&) = delete;
+
+ private:
+  source::Diagnostics& diagnostics_;
+  size_t before_;
+  Span inside_, at_;
+  std::string words_;
+};
+
 // Gives a variable its value back at the end of a block, also when that is abandoned.
 template <class T>
 struct Restored {
@@ -85,6 +106,21 @@ class Elaborator {
  private:
   friend class Builtins;
 
+  // ---- warnings.cpp, remarks.cpp: what is right and worth a word
+  void check_tolerance(const std::string& option, Ref value, Span span);
+  void warn_of_parameters_without_gradient(const syntax::File& file);
+  // Reported when remarks are wanted.
+  template <class... A>
+  void remark(Id id, Span span, A&&... arguments) {
+    if (options_.remarks) diagnostics_.report(id, span, std::forward<A>(arguments)...);
+  }
+  void remark_on_method(const std::string& field, Span span, const MethodUse& method,
+                        const graph::SolveInfo& info, bool method_chosen, bool adjoint_chosen);
+  void remark_on_trace(const std::vector<Ref>& variables, const std::vector<Ref>& results,
+                       const Extent& elements, Span span);
+  void remark_on_field(const Field& field);
+  void remark_on_jacobian(const Tensor& result, const Tensor& by, Span span);
+
   // ---- modules.cpp: files and top-level declarations
   struct LoadedFile {
     std::shared_ptr<const syntax::File> file;
@@ -108,6 +144,9 @@ class Elaborator {
   std::vector<std::string> visible_names(Scope& scope);
   [[noreturn]] void unknown(const std::string& what, const std::string& name, Span span,
                             const std::vector<std::string>& candidates);
+  // "did you mean …?", with the replacement, where one of the candidates is near.
+  void suggest(source::Diagnostic& diagnostic, const std::string& name, Span span,
+               const std::vector<std::string>& candidates) const;
   template <class... A>
   [[noreturn]] void fail(Id id, Span span, A&&... arguments) {
     diagnostics_.report(id, span, std::forward<A>(arguments)...);
@@ -165,6 +204,7 @@ class Elaborator {
   Value binary(const syntax::BinaryOp& op, Span span, Scope& scope);
   Tensor binary_values(syntax::Binary op, const Tensor& a, Span a_span, const Tensor& b, Span b_span,
                        Span at);
+  void warn_of_equal_reals(const Tensor& a, const Tensor& b, Span at, const char* symbol);
   Tensor power(const Tensor& base, Span base_span, const Tensor& exponent, Span exponent_span, Span at);
   Tensor product(const Tensor& a, Span a_span, const Tensor& b, Span b_span, Span at);
   Tensor integer_power(const Tensor& base, int64_t exponent);

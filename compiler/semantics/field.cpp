@@ -29,6 +29,12 @@ std::shared_ptr<FieldInstance> Elaborator::make_field(const syntax::FieldDecl& d
   auto field = std::make_shared<FieldInstance>();
   field->decl = &decl;
   field->name = source_path.substr(0, source_path.size() - 1);
+  Span inside = decl.name.span;
+  if (!decl.members.empty()) inside = source::join(inside, decl.members.back()->span);
+  std::optional<UseOf> use;
+  if (arguments)
+    use.emplace(diagnostics_, inside, arguments->span,
+                "in this instance of the field '" + decl.name.text + "'");
   CallSite none;
   field->scope = bind_formals(decl.formals, {}, outer, arguments ? *arguments : none,
                               "the field '" + decl.name.text + "'");
@@ -68,11 +74,16 @@ std::shared_ptr<FieldInstance> Elaborator::make_field(const syntax::FieldDecl& d
       FieldInstance::Member base = variable(*state, *field->scope, "a state", true);
       auto found = equations.find(base.name);
       if (found == equations.end() && algebraic) return;
-      if (found == equations.end()) fail(Id::missing_equation, state->name.span, base.name);
+      if (found == equations.end()) {
+        diagnostics_.report(Id::missing_equation, state->name.span, base.name)
+            .note(decl.name.span, "the field '" + decl.name.text + "' says nothing of " + base.name + "'");
+        throw Abandon{};
+      }
       const syntax::Equation* equation = found->second[0];
       if (found->second.size() > 1) {
-        diagnostics_.report(Id::second_equation, found->second[1]->state.span, base.name)
-            .note(equation->state.span, "the first is here");
+        for (size_t i = 1; i < found->second.size(); ++i)
+          diagnostics_.report(Id::second_equation, found->second[i]->state.span, base.name)
+              .note(equation->state.span, "the first is here");
       }
       for (int order = 0; order < equation->order; ++order) {
         FieldInstance::Member part = base;
@@ -152,6 +163,7 @@ void Elaborator::check_field(FieldInstance& field) {
     result.inputs.push_back({input.name, input.type, input.default_value, input.span, ""});
   }
   result.parameters = parameters_read(result.derivatives);
+  remark_on_field(result);
   module_.fields.push_back(std::move(result));
 }
 
@@ -169,7 +181,9 @@ std::vector<Tensor> Elaborator::right_hand_side(const FieldInstance& field, cons
     scope->names["t"] = {Value{mark("t", *time)}, use, Binding::State::ready, nullptr};
   } else {
     scope->names["t"] = {{}, use, Binding::State::pending, [this, &field, use]() -> Value {
-                           fail(Id::needs_time, use, field.name);
+                           diagnostics_.report(Id::needs_time, use, field.name)
+                               .note(field.decl->name.span, "'" + field.name + "' is declared here");
+                           throw Abandon{};
                          }};
   }
   for (size_t i = 0; i < states.size(); ++i) {
@@ -316,8 +330,7 @@ Elaborator::Binds Elaborator::field_arguments(FieldInstance& field, const syntax
       for (const auto& m : field.inputs) names.push_back(m.name);
       auto& diagnostic = diagnostics_.report(Id::unknown_name, argument.name->span,
                                              "state or input of '" + field.name + "':", name);
-      std::string near = source::nearest(name, names);
-      if (!near.empty()) diagnostic.note(argument.name->span, "did you mean '" + near + "'?");
+      suggest(diagnostic, name, argument.name->span, names);
       has(diagnostic);
       throw Abandon{};
     }

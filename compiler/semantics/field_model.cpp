@@ -64,6 +64,7 @@ Model Elaborator::field_model(const Field& field, const std::set<std::string>& g
     model.outputs.push_back({field.states[i].name, g_.part(node, static_cast<int>(i))});
   }
   model.solves.push_back({node, field.name, method.name, field.span});
+  remark_on_method(field.name, field.span, method, info, options_.method.empty(), options_.adjoint.empty());
   return model;
 }
 

@@ -193,6 +193,7 @@ Tensor Elaborator::index_tensor(const Tensor& x, Span x_span, const std::vector<
   const auto arrays =
       std::count_if(axes.begin(), axes.end(), [](const IndexedAxis& a) { return a.gathered && !a.vanishes; });
   if (arrays > 1) unsupported("an index of two arrays", span);
+  if (gathers && in_field_) remark(Id::gather_in_field, span);
   return gathers ? gather_axes(x, axes, loops) : view_axes(x, axes, loops, span);
 }
 

@@ -254,17 +254,24 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
     // Steps that the text can tell apart are written out where there are few of them, where the field, which
     // holds no loop of its own, wants it, and where the steps are of different kinds.
     const bool few = over.total.value() <= unrolled_steps || in_field_;
-    if (few) return unrolled_fold(loop, std::move(carry), over, span, scope);
+    if (few) {
+      remark(Id::loop_unrolled, span, over.total.text(), in_field_ ? "it stands in a field" : "they are few");
+      return unrolled_fold(loop, std::move(carry), over, span, scope);
+    }
     const source::Diagnostics before = diagnostics_;
     const size_t solves = solves_.size();
     try {
-      return recurrence(loop, carry, over, span, scope);
+      Value result = recurrence(loop, carry, over, span, scope);
+      remark(Id::loop_kept, span, "it has " + over.total.text() + " steps of one kind");
+      return result;
     } catch (const Abandon&) {
       diagnostics_ = before;
       solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
     }
+    remark(Id::loop_unrolled, span, over.total.text(), "they differ in what they index or carry");
     return unrolled_fold(loop, std::move(carry), over, span, scope);
   }
+  remark(Id::loop_kept, span, "data give its length " + over.total.text());
   return recurrence(loop, carry, over, span, scope);
 }
 

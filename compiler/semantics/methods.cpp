@@ -226,7 +226,11 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
   }
   if (given.contains("dt")) use.rule = StepRule::fixed_step;
   if (given.contains("steps")) use.rule = StepRule::equal_steps;
-  if (!adapts && use.rule == StepRule::adaptive) fail(Id::needs_step, span, name);
+  if (!adapts && use.rule == StepRule::adaptive) {
+    auto& diagnostic = diagnostics_.report(Id::needs_step, span, name);
+    if (overridden) diagnostic.note(Span{}, "on the command line: --method \"" + name + "(steps = 100)\"");
+    throw Abandon{};
+  }
   use.controls.assign(static_cast<size_t>(Control::count), nullptr);
   auto set = [&](Control control, Ref value) { use.controls[static_cast<size_t>(control)] = value; };
   set(Control::rtol, scalar_option("rtol", default_rtol, false));
@@ -252,6 +256,7 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
     if (use.rule != StepRule::adaptive)
       fail(Id::option_of_adaptive, found->second->name->span, "stops", name);
     if (takes_gradient(x.ref)) fail(Id::step_has_gradient, expr.span, "stops");
+    remark(Id::stops_end_steps, expr.span, x.shape()[0].text());
     set(Control::stops, x.ref);
   }
   if (use.rule == StepRule::equal_steps) {
@@ -289,6 +294,15 @@ MethodUse Elaborator::method(const syntax::Method* written, Extent elements, Sco
         fail(Id::must_be_positive, Span{}, option == Control::rtol ? "'--rtol'" : "'--atol'", *value);
       }
       set(option, g_.constant(*value));
+    }
+    for (const auto& [control, option] :
+         {std::pair{Control::rtol, "rtol"}, std::pair{Control::atol, "atol"}}) {
+      const std::optional<double>& override = control == Control::rtol ? options_.rtol : options_.atol;
+      const auto found = given.find(option);
+      if (!override && found == given.end()) continue;  // the defaults are within any precision
+      check_tolerance(override ? std::string("--") + option : option,
+                      use.controls[static_cast<size_t>(control)],
+                      override ? Span{} : found->second->value->span);
     }
   }
   return use;

@@ -170,6 +170,7 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
   Model model;
   model.name = decl.name.text;
   model.span = decl.name.span;
+  model.text = span;
   auto scope = std::make_shared<Scope>();
   scope->parent = outer;
   scope->path = scope->source_path = decl.name.text + ".";
@@ -245,7 +246,6 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
     });
   }
   if (train_span && !loss) diagnostics_.report(Id::train_without_loss, *train_span, model.name);
-  (void)span;
   guarded([&] { finish(model, frame); });
   markers_.resize(frame);
   module_.models.push_back(std::move(model));

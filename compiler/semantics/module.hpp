@@ -107,7 +107,7 @@ struct Model {
   std::vector<SolveUse> solves;      // in order of the text
   std::vector<std::string> lengths;  // atoms that the data bind, in order of declaration
   std::vector<LengthRequirement> requirements;
-  Span span;
+  Span span, text;  // of its name; of all that it says
 };
 
 struct Variable {
@@ -140,6 +140,8 @@ struct Options {
   std::set<std::string> shared_data;     // data arrays without a sample axis
   std::string method, adjoint;           // "" keeps the model's
   std::optional<double> rtol, atol;
+  bool double_precision = true;  // of the run: what tolerances can ask for
+  bool remarks = false;          // report those too
 };
 
 // Where `use` finds files: the text of a file, or nothing. `path` is what stands in the text, resolved
@@ -156,6 +158,7 @@ std::unique_ptr<Module> elaborate(const syntax::File& file, const Options& optio
 // The model behind `nodec FILE solve FIELD`: data are the field's states and inputs (defaults applied to
 // those not in `given`), `t0` and `t: real[T]`; outputs are the states by name at `t`.
 std::optional<Model> solve_model(Module& module, const Field& field, const std::set<std::string>& given,
-                                 const Options& options, source::Diagnostics& diagnostics);
+                                 const Options& options, source::Files& files,
+                                 source::Diagnostics& diagnostics);
 
 }  // namespace nodec::semantics

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compiler/semantics/elaborator.hpp"
+#include "compiler/semantics/unused.hpp"
 #include "compiler/semantics/walk.hpp"
 #include "compiler/syntax/parser.hpp"
 
@@ -75,6 +76,9 @@ void Elaborator::run(const syntax::File& file) {
   }
   for (const auto& decl : file.declarations) check_unapplied(*decl, *scope);
   check_defines();
+  if (diagnostics_.has_errors()) return;  // what follows from a mistake needs no warning
+  warn_of_unused_names(file, diagnostics_);
+  warn_of_parameters_without_gradient(file);
 }
 
 // What is never applied has no shapes to check, but its names must exist.
@@ -107,9 +111,7 @@ void Elaborator::check_defines() {
   auto check = [&](const std::string& name) {
     if (defined_.contains(name) || std::find(definable_.begin(), definable_.end(), name) != definable_.end())
       return;
-    std::string near = source::nearest(name, definable_);
-    auto& diagnostic = diagnostics_.report(Id::unknown_define, Span{}, name);
-    if (!near.empty()) diagnostic.note(Span{}, "did you mean '" + near + "'?");
+    suggest(diagnostics_.report(Id::unknown_define, Span{}, name), name, Span{}, definable_);
   };
   for (const auto& [name, value] : options_.dims) check(name);
   for (const auto& [name, value] : options_.consts) check(name);
@@ -256,9 +258,8 @@ std::unique_ptr<Module> elaborate(const syntax::File& file, const Options& optio
 }
 
 std::optional<Model> solve_model(Module& module, const Field& field, const std::set<std::string>& given,
-                                 const Options& options, source::Diagnostics& diagnostics) {
-  // The stdlib's methods and what the command line says are all that is read here.
-  source::Files files;
+                                 const Options& options, source::Files& files,
+                                 source::Diagnostics& diagnostics) {
   try {
     return Elaborator(module, options, Reader(), files, diagnostics).field_model(field, given);
   } catch (const Abandon&) {

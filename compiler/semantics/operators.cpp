@@ -159,11 +159,27 @@ Tensor Elaborator::binary_values(syntax::Binary op, const Tensor& a, Span a_span
     return op == syntax::Binary::equal ? both_or_neither
                                        : elementwise("not", {both_or_neither}, {at}, at, quoted(how.symbol));
   }
+  if (op == syntax::Binary::equal || op == syntax::Binary::not_equal)
+    warn_of_equal_reals(a, b, at, how.symbol);
   if ((op == syntax::Binary::floor_divide || op == syntax::Binary::modulo) &&
       a.element() == Element::integer && b.integer() == 0) {
     fail(Id::division_by_zero, b_span);
   }
   return elementwise(how.op, {a, b}, {a_span, b_span}, at, quoted(how.symbol));
+}
+
+// Comparing with a whole number, with a count of the run or with itself asks something that rounding leaves
+// alone.
+void Elaborator::warn_of_equal_reals(const Tensor& a, const Tensor& b, Span at, const char* symbol) {
+  auto exact = [](const Tensor& x) {
+    if (x.element() != Element::real || x.ref->is(Kind::setting)) return true;
+    if (!x.ref->is(Kind::constant)) return false;
+    const std::vector<double>& values = x.ref->as<graph::Constant>().values;
+    return std::all_of(values.begin(), values.end(), [](double v) { return std::floor(v) == v; });
+  };
+  if (exact(a) || exact(b) || a.ref == b.ref) return;
+  diagnostics_.report(Id::reals_compared, at, symbol)
+      .note(at, "write 'abs(a - b) < ε', with the ε that is meant");
 }
 
 Tensor Elaborator::integer_power(const Tensor& base, int64_t exponent) {
@@ -213,7 +229,23 @@ Tensor Elaborator::product(const Tensor& a, Span a_span, const Tensor& b, Span b
     throw Abandon{};
   };
   if (a.rank() < 1 || a.rank() > 2 || b.rank() < 1 || b.rank() > 2) refuse(Id::product_ranks);
-  if (a.shape().back() != b.shape().front()) refuse(Id::product_shapes);
+  if (a.shape().back() != b.shape().front()) {
+    auto& diagnostic = diagnostics_.report(Id::product_shapes, at, a.type().text(), b.type().text())
+                           .note(a_span, "this is " + a.type().text())
+                           .note(b_span, "this is " + b.type().text());
+    // A matrix that fits the vector from its other side was most likely meant to.
+    const bool left = a.rank() == 2 && b.rank() == 1 && a.shape()[0] == b.shape()[0];
+    const bool right = a.rank() == 1 && b.rank() == 2 && b.shape()[1] == a.shape()[0];
+    if (left || right) {
+      const Span matrix = left ? a_span : b_span;
+      diagnostic.note(matrix, "its transpose fits");
+      if (matrix.known())
+        diagnostic.fix(
+            matrix,
+            "transpose(" + files_.text(matrix.file).substr(matrix.begin, matrix.end - matrix.begin) + ")");
+    }
+    throw Abandon{};
+  }
   const std::string left = a.rank() == 2 ? "ij" : "j", right = b.rank() == 2 ? "jk" : "j";
   const std::string result = std::string(a.rank() == 2 ? "i" : "") + (b.rank() == 2 ? "k" : "");
   Tensor product = contract({left, right}, result, {a, b});

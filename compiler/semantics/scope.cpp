@@ -83,10 +83,57 @@ void Elaborator::unknown(const std::string& what, const std::string& name, Span 
   // Layers of the standard library that rest on what is not supported yet.
   static const std::set<std::string> later = {"conv1d", "conv2d", "group_norm"};
   if ((what == "name" || what == "function") && later.contains(name)) unsupported("'" + name + "'", span);
-  const std::string near = diagnostics_.full() ? "" : source::nearest(name, candidates);
   auto& diagnostic = diagnostics_.report(Id::unknown_name, span, what, name);
-  if (!near.empty()) diagnostic.note(span, "did you mean '" + near + "'?");
+  suggest(diagnostic, name, span, candidates);
   throw Abandon{};
+}
+
+void Elaborator::suggest(source::Diagnostic& diagnostic, const std::string& name, Span span,
+                         const std::vector<std::string>& candidates) const {
+  if (diagnostics_.full()) return;  // nobody reads it
+  // What other languages call functions of this one.
+  static const std::map<std::string, std::string> elsewhere = {{"ln", "log"},
+                                                               {"fabs", "abs"},
+                                                               {"arcsin", "asin"},
+                                                               {"arccos", "acos"},
+                                                               {"arctan", "atan"},
+                                                               {"arctan2", "atan2"},
+                                                               {"minimum", "min"},
+                                                               {"maximum", "max"},
+                                                               {"amin", "min"},
+                                                               {"amax", "max"},
+                                                               {"size", "len"},
+                                                               {"length", "len"},
+                                                               {"shape", "len"},
+                                                               {"concatenate", "concat"},
+                                                               {"cat", "concat"},
+                                                               {"hstack", "concat"},
+                                                               {"identity", "eye"},
+                                                               {"solve_linear", "linsolve"},
+                                                               {"slogdet", "logabsdet"},
+                                                               {"flip", "reverse"},
+                                                               {"searchsorted", "search"},
+                                                               {"detach", "stop_gradient"},
+                                                               {"rint", "floor"},
+                                                               {"gammaln", "lgamma"},
+                                                               {"average", "mean"},
+                                                               {"product", "prod"},
+                                                               {"logistic", "sigmoid"},
+                                                               {"expit", "sigmoid"},
+                                                               {"select", "where"},
+                                                               {"gradient", "grad"},
+                                                               {"divergence", "div"},
+                                                               {"dt", "t"}};
+  std::string near = source::nearest(name, candidates);
+  const auto found = elsewhere.find(name);
+  if (near.empty() && found != elsewhere.end() &&
+      std::find(candidates.begin(), candidates.end(), found->second) != candidates.end())
+    near = found->second;
+  if (near.empty()) return;
+  diagnostic.note(span, "did you mean '" + near + "'?");
+  // The place may hold more than the name, or none of it.
+  if (span.known() && files_.text(span.file).compare(span.begin, span.end - span.begin, name) == 0)
+    diagnostic.fix(span, near);
 }
 
 void Elaborator::count_work(Span span) {

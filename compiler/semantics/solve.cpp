@@ -164,6 +164,9 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
   info.field = g_.close(variables, results);
   Ref node = g_.solve(info, initial, t0, times->ref, method.controls);
   solves_.push_back({node, field.name, method.name, span});
+  remark_on_method(field.name, span, method, info, !solve.by && options_.method.empty(),
+                   !solve.adjoint && options_.adjoint.empty());
+  if (solve.logdet) remark_on_trace(variables, results, elements - Extent(1), solve.logdet_span);
 
   Value::TupleValue parts;
   for (size_t i = 0; i < info.states.size(); ++i) {
@@ -203,7 +206,9 @@ void Elaborator::adjoint_of(const syntax::Method* written, MethodUse& method, gr
       unknown("option of 'checkpoint':", option, argument.name->span, {"steps"});
     }
     if (option == "rtol") {
-      set(Control::adjoint_rtol, positive(*argument.value, scope, "rtol", false).ref);
+      const Ref value = positive(*argument.value, scope, "rtol", false).ref;
+      check_tolerance("rtol", value, argument.value->span);
+      set(Control::adjoint_rtol, value);
     } else if (option == "atol") {
       set(Control::adjoint_atol, positive(*argument.value, scope, "atol", false).ref);
     } else {

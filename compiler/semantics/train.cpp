@@ -129,6 +129,7 @@ TrainSpec Elaborator::train(const syntax::Train& train, Span span, Scope& scope)
       const Span at = call ? call->callee->span : value.span;
       if (!row) unknown("optimizer", written->text, at, names);
       optimizer.name = row->name;
+      std::map<std::string, Span> places;
       for (const syntax::Argument& argument : call ? call->arguments : std::vector<syntax::Argument>{}) {
         if (!argument.name) fail(Id::option_unnamed, argument.value->span, optimizer.name);
         const std::string& key = argument.name->text;
@@ -136,8 +137,11 @@ TrainSpec Elaborator::train(const syntax::Train& train, Span span, Scope& scope)
           unknown("option of '" + optimizer.name + "':", key, argument.name->span, row->options);
         }
         if (optimizer.options.contains(key)) {
-          fail(Id::argument_twice, argument.name->span, key);
+          diagnostics_.report(Id::argument_twice, argument.name->span, key)
+              .note(places.at(key), "it is given here first");
+          throw Abandon{};
         }
+        places[key] = argument.name->span;
         Ref number = number_of(*argument.value, key);
         if (number->is(graph::Kind::constant)) {
           const double value = number->as<graph::Constant>().values[0];
@@ -146,12 +150,33 @@ TrainSpec Elaborator::train(const syntax::Train& train, Span span, Scope& scope)
         }
         optimizer.options[key] = number;
       }
+      auto zero = [&](const char* key) {
+        const auto found = optimizer.options.find(key);
+        if (found == optimizer.options.end()) return true;
+        return found->second->is(graph::Kind::constant) &&
+               found->second->as<graph::Constant>().values[0] == 0;
+      };
+      if (optimizer.name == "sgd" && !zero("nesterov") && zero("momentum"))
+        diagnostics_.report(Id::option_without_effect, places.at("nesterov"), "nesterov",
+                            "there is no momentum");
+      if (places.contains("lr") && zero("lr"))
+        diagnostics_.report(Id::option_without_effect, option.path.front().span, "optimizer",
+                            "with 'lr = 0' it moves nothing");
       if (!optimizer.options.contains("lr") && optimizer.name != "lbfgs")
         fail(Id::missing_option, value.span, optimizer.name, "lr");
       result.optimizers.push_back(std::move(optimizer));
     });
   }
   for (const OptimizerSpec& optimizer : result.optimizers) {
+    const bool frozen = !optimizer.path.empty() &&
+                        std::any_of(result.freeze.begin(), result.freeze.end(), [&](const std::string& path) {
+                          return optimizer.path == path || optimizer.path.starts_with(path + ".");
+                        });
+    if (frozen)
+      diagnostics_
+          .report(Id::option_without_effect, optimizer.span, "optimizer." + optimizer.path,
+                  "its parameters are frozen")
+          .note(seen["freeze."], "they are frozen here");
     if (optimizer.name != "lbfgs") continue;
     if (!optimizer.path.empty()) diagnostics_.report(Id::lbfgs_alone, optimizer.span);
     for (const OptimizerSpec& other : result.optimizers) {

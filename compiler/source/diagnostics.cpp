@@ -66,6 +66,20 @@ Diagnostic& Diagnostics::add(Id id, Span span, std::vector<Argument> arguments) 
   return list_.emplace_back(std::move(diagnostic));
 }
 
+void Diagnostics::note_since(size_t index, Span inside, Span at, const std::string& words) {
+  constexpr size_t most_notes = 6;  // deep chains of calls repeat themselves
+  for (size_t i = index; i < list_.size(); ++i) {
+    Diagnostic& diagnostic = list_[i];
+    // Of a chain of uses, the one inside is noted already: its place lies in the next one out.
+    const bool chained = !diagnostic.notes.empty() && diagnostic.notes.back().use;
+    const Span place = chained ? diagnostic.notes.back().span : diagnostic.span;
+    const bool within = place.file == inside.file && inside.begin <= place.begin && place.end <= inside.end;
+    if (diagnostic.severity != Severity::error || !within || diagnostic.notes.size() >= most_notes) continue;
+    diagnostic.note(at, words);
+    diagnostic.notes.back().use = true;
+  }
+}
+
 bool Diagnostics::full() const { return errors_ >= error_limit; }
 
 void Diagnostics::clear() {

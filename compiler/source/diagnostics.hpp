@@ -71,6 +71,14 @@ const Message& message_at(int index);
 struct Note {
   Span span;
   std::string text;
+  bool use = false;  // of what holds the diagnostic's place: a call, an instance
+};
+
+// What to write in place of a span; an empty span inserts. Shown only where the way out is certain enough to
+// be typed in without thinking.
+struct Fix {
+  Span span;
+  std::string text;
 };
 
 struct Diagnostic {
@@ -79,9 +87,14 @@ struct Diagnostic {
   Span span;
   std::string text;  // the wording with its arguments filled in
   std::vector<Note> notes;
+  std::vector<Fix> fixes{};  // all together make one correction
   // Chainable. A note says where the other half of the disagreement comes from, or the way out.
   Diagnostic& note(Span at, std::string words) {
     notes.push_back({at, std::move(words)});
+    return *this;
+  }
+  Diagnostic& fix(Span at, std::string replacement) {
+    if (at.known()) fixes.push_back({at, std::move(replacement)});
     return *this;
   }
 };
@@ -113,6 +126,8 @@ class Diagnostics {
   // Further errors are only counted.
   bool full() const;
   const std::deque<Diagnostic>& all() const { return list_; }
+  // Adds a note to every error from the one of this index on whose place lies in `inside`.
+  void note_since(size_t index, Span inside, Span at, const std::string& words);
   void clear();
 
  private:
@@ -122,7 +137,8 @@ class Diagnostics {
   int errors_ = 0;
 };
 
-// "file:line:column: error: text [id]", the source line, a caret or range; then the notes likewise.
+// "file:line:column: error: text [id]", the source line, a caret or range, what to write there instead; then
+// the notes likewise.
 std::string render(const Files& files, const Diagnostic& diagnostic);
 std::string render(const Files& files, const Diagnostics& diagnostics);
 

@@ -59,7 +59,11 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     const std::u32string points = decode(candidate);
     const size_t longer = std::max(points.size(), sought.size());
     if (longer - std::min(points.size(), sought.size()) > limit) continue;
-    if (const size_t d = distance(sought, points); d < best_distance) {
+    // Of two as near, a swap of letters is likelier than one too many.
+    const size_t d = distance(sought, points);
+    const bool likelier = d == best_distance && !best.empty() && points.size() == sought.size() &&
+                          decode(best).size() != sought.size();
+    if (d < best_distance || likelier) {
       best = candidate;
       best_distance = d;
     }

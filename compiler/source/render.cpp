@@ -78,8 +78,59 @@ void append_trimmed(std::string& out, std::string line) {
   out += '\n';
 }
 
-// The line that holds the span's beginning, and marks under the span's part of that line.
-void append_source(std::string& out, const Files& files, Span span) {
+int width_of(const std::vector<Cell>& cells) {
+  int width = 0;
+  for (const Cell& cell : cells) width += cell.width;
+  return width;
+}
+
+// A line as it is shown: some of its cells, and how many columns stand before them.
+struct Shown {
+  const std::vector<Cell>& cells;
+  size_t first, stop;
+  int indent;
+  int32_t file;
+  uint32_t line_begin, line_end;  // its bytes
+};
+
+// What to write, under the places where it goes; as many rows as keep the texts apart. A removal shows
+// dashes.
+void append_fixes(std::string& out, const Shown& shown, const std::vector<Fix>& fixes,
+                  std::vector<bool>& done) {
+  std::string row;
+  int used = 0;
+  auto flush = [&] {
+    if (!row.empty()) append_trimmed(out, gutter(0) + row);
+    row.clear();
+    used = 0;
+  };
+  for (size_t f = 0; f < fixes.size(); ++f) {
+    const Fix& fix = fixes[f];
+    if (done[f] || fix.span.file != shown.file) continue;
+    if (fix.span.begin < shown.line_begin || fix.span.begin > shown.line_end) continue;
+    if (shown.first < shown.stop && fix.span.begin < shown.line_begin + shown.cells[shown.first].byte)
+      continue;
+    int column = shown.indent, removed = 0;
+    for (size_t i = shown.first; i < shown.stop; ++i) {
+      const uint32_t byte = shown.line_begin + shown.cells[i].byte;
+      if (byte < fix.span.begin) column += shown.cells[i].width;
+      if (byte >= fix.span.begin && byte < fix.span.end) removed += shown.cells[i].width;
+    }
+    const std::vector<Cell> cells = cells_of(fix.text, 0, static_cast<uint32_t>(fix.text.size()));
+    if (used > 0 && column <= used) flush();
+    row.append(static_cast<size_t>(column - used), ' ');
+    for (const Cell& cell : cells) row += cell.text;
+    if (cells.empty()) row.append(static_cast<size_t>(removed), '-');
+    used = column + (cells.empty() ? removed : width_of(cells));
+    done[f] = true;
+  }
+  flush();
+}
+
+// The line that holds the span's beginning, marks under the span's part of that line, and what to write
+// there.
+void append_source(std::string& out, const Files& files, Span span, const std::vector<Fix>& fixes,
+                   std::vector<bool>& done) {
   const Position position = files.position(span.file, span.begin);
   const std::string_view line = files.line(span.file, position.line);
   const std::string& text = files.text(span.file);
@@ -97,15 +148,14 @@ void append_source(std::string& out, const Files& files, Span span) {
   // A window around the mark when the line is long.
   int left = 0;
   while (first > 0 && left + cells[first - 1].width <= shown_before) left += cells[--first].width;
-  int total = 0;
-  for (const Cell& cell : cells) total += cell.width;
-  if (total <= shown_columns) first = 0;
+  if (width_of(cells) <= shown_columns) first = 0;
   int used = 0;
   size_t stop = first;
   while (stop < last && used + cells[stop].width <= shown_columns) used += cells[stop++].width;
 
   std::string shown = gutter(position.line), marks = gutter(0);
-  if (first > 0 || from > 0) shown += "…", marks += ' ';
+  const bool cut = first > 0 || from > 0;
+  if (cut) shown += "…", marks += ' ';
   for (size_t i = first; i < stop; ++i) {
     shown += cells[i].text;
     if (i < mark) marks.append(cells[i].width, ' ');
@@ -117,6 +167,8 @@ void append_source(std::string& out, const Files& files, Span span) {
   if (underlined > 1) marks.append(underlined - 1, '~');
   append_trimmed(out, std::move(shown));
   append_trimmed(out, std::move(marks));
+  append_fixes(out, {cells, first, stop, cut ? 1 : 0, span.file, line_begin, line_begin + line_size}, fixes,
+               done);
 }
 
 std::string place(const Files& files, Span span) {
@@ -132,11 +184,16 @@ std::string render(const Files& files, const Diagnostic& diagnostic) {
   std::string out = place(files, diagnostic.span);
   out += word(diagnostic.severity);
   out += ": " + diagnostic.text + " [" + std::string(message(diagnostic.id).id) + "]\n";
-  if (diagnostic.span.known()) append_source(out, files, diagnostic.span);
+  const std::vector<Fix>& fixes = diagnostic.fixes;
+  std::vector<bool> done(fixes.size(), false);
+  if (diagnostic.span.known()) append_source(out, files, diagnostic.span, fixes, done);
   for (const Note& note : diagnostic.notes) {
     out += place(files, note.span) + "note: " + note.text + "\n";
     // The same place again would repeat the line just shown.
-    if (note.span.known() && note.span != diagnostic.span) append_source(out, files, note.span);
+    if (note.span.known() && note.span != diagnostic.span) append_source(out, files, note.span, fixes, done);
+  }
+  for (size_t f = 0; f < fixes.size(); ++f) {
+    if (!done[f]) append_source(out, files, fixes[f].span, fixes, done);
   }
   return out;
 }

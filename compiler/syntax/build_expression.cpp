@@ -137,6 +137,9 @@ ExprPtr Builder::binary(Parser::BinaryContext* context, ExprPtr left) {
       chained && is_comparison(op) && is_comparison(binary_operator(chained->op->getType()))) {
     auto& problem = problems_.syntax(span(context->op), "comparisons do not chain");
     problem.note(problem.span, "write 'a < b and b < c'");
+    const auto* middle = chained->operand(1);
+    if (middle->start == middle->stop)
+      problem.fix({file_, problem.span.begin, problem.span.begin}, "and " + middle->start->getText() + " ");
     throw Refused{};
   }
   const Span at = span(context);

@@ -153,16 +153,22 @@ class Layout {
           at, at});
   }
 
-  void close_down_to(size_t level, uint32_t begin, uint32_t end, const std::string& before) {
+  // `instead`: the closer at [begin, end) is of the wrong kind, rather than one too early.
+  void close_down_to(size_t level, uint32_t begin, uint32_t end, const std::string& before,
+                     bool instead = false) {
     if (open_.size() <= level) return;
     const Word opener = open_.back().word;
     const std::string sign(1, text_[opener.begin]);
     // At the place where the closer belongs, so that the statement counts as broken.
     const uint32_t at = begin == end ? last_end() : begin;
-    problems_
-        .syntax(at, std::max(at, end),
-                "expected '" + std::string(closer_of(opener.type)) + "' before " + before)
-        .note(problems_.span(opener.begin, opener.end), "to match this '" + sign + "'");
+    std::string missing;
+    for (size_t i = open_.size(); i-- > level;) missing += closer_of(open_[i].word.type);
+    auto& problem = problems_.syntax(
+        at, std::max(at, end), "expected '" + std::string(closer_of(opener.type)) + "' before " + before);
+    problem.note(problems_.span(opener.begin, opener.end), "to match this '" + sign + "'");
+    // Where a brace goes is for the writer to say.
+    if (missing.find('}') == std::string::npos)
+      problem.fix(problems_.span(at, instead ? end : at), std::move(missing));
     while (open_.size() > level) emit_closer(last_end());
   }
 
@@ -178,7 +184,7 @@ class Layout {
       if (in_block()) {
         problems_.syntax(word.begin, word.end, "unmatched " + sign);
       } else {
-        close_down_to(open_.size() - 1, word.begin, word.end, sign);  // it stands for the right one
+        close_down_to(open_.size() - 1, word.begin, word.end, sign, true);  // it stands for the right one
       }
       return;
     }

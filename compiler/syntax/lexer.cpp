@@ -94,45 +94,53 @@ class Scanner final : public Lexer {
   }
 };
 
-// What a stray character was probably meant to be.
-std::string_view meant(char32_t c) {
+// What a stray character was probably meant to be: in words, and the text that replaces one of them or, where
+// they come in pairs, two; a replacement that is a word keeps its distance.
+struct Meant {
+  std::string_view words, one, two;
+};
+
+Meant meant(char32_t c) {
   switch (c) {
     case U'−':
     case U'–':
     case U'—':
-      return "write '-' for minus";
+      return {"write '-' for minus", "-", ""};
     case U'×':
     case U'·':
     case U'⋅':
-      return "write '*' for a product";
+      return {"write '*' for a product", "*", ""};
     case U'÷':
-      return "write '/' for a quotient";
+      return {"write '/' for a quotient", "/", ""};
     case U'≤':
-      return "write '<='";
+      return {"write '<='", "<=", ""};
     case U'≥':
-      return "write '>='";
+      return {"write '>='", ">=", ""};
     case U'≠':
+      return {"write '!=' for unequal and 'not' for a negation", "!=", ""};
     case U'!':
-      return "write '!=' for unequal and 'not' for a negation";
+      return {"write '!=' for unequal and 'not' for a negation", "not", ""};
     case U'²':
-      return "write '^2'";
+      return {"write '^2'", "^2", ""};
     case U'³':
-      return "write '^3'";
+      return {"write '^3'", "^3", ""};
     case U'∞':
-      return "write 'inf'";
+      return {"write 'inf'", "inf", ""};
     case U'&':
-      return "write 'and'";
+      return {"write 'and'", "and", "and"};
     case U'|':
-      return "write 'or', or 'abs(x)' for a magnitude";
+      return {"write 'or', or 'abs(x)' for a magnitude", "", "or"};
     case U'’':
     case U'‘':
     case U'`':
-      return "the time derivative is written with ' or ′";
+      return {"the time derivative is written with ' or ′", "'", "''"};
     case U'“':
     case U'”':
-      return "strings stand in \"straight quotes\"";
+      return {"strings stand in \"straight quotes\"", "\"", ""};
+    case U'?':
+      return {"a choice is written 'if c then a else b'", "", ""};
     default:
-      return "";
+      return {};
   }
 }
 
@@ -143,31 +151,53 @@ std::string name_of(char32_t c) {
   return c < 0x80 ? "'" + source::to_utf8(c) + "'" : "'" + source::to_utf8(c) + "' (" + code + ")";
 }
 
+// A word stands apart from words beside it.
+std::string apart(std::string_view replacement, std::string_view text, uint32_t begin, uint32_t end) {
+  std::string result(replacement);
+  if (replacement.empty() || replacement[0] < 'a' || replacement[0] > 'z') return result;
+  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '('; };
+  if (begin > 0 && !blank(text[begin - 1])) result.insert(0, " ");
+  if (end < text.size() && !blank(text[end])) result += ' ';
+  return result;
+}
+
+// One mistake: a run of characters without meaning.
+void explain_unknown(const Word& run, std::string_view text, Problems& problems) {
+  const source::CodePoint first = source::code_point_at(text, run.begin);
+  const source::CodePoint last = source::code_point_at(text, run.end - first.length);
+  const size_t count = (run.end - run.begin) / first.length;
+  auto& problem = problems.syntax(run.begin, run.begin + static_cast<uint32_t>(first.length),
+                                  "unexpected character " + name_of(first.value));
+  const Meant way_out = meant(first.value);
+  if (!way_out.words.empty()) problem.note(problem.span, std::string(way_out.words));
+  const std::string_view replacement = count == 1                                ? way_out.one
+                                       : count == 2 && first.value == last.value ? way_out.two
+                                                                                 : std::string_view();
+  if (!replacement.empty())
+    problem.fix(problems.span(run.begin, run.end), apart(replacement, text, run.begin, run.end));
+}
+
 // All words of the text up to the point where reading on is of no use.
 std::vector<Word> scan(std::string_view text, Problems& problems, bool& readable) {
   Utf8Stream stream(text);
   Scanner scanner(stream);
   std::vector<Word> words;
   int open = 0;
+  const auto explain_last = [&] {
+    if (!words.empty() && words.back().type == Lexer::UNKNOWN) explain_unknown(words.back(), text, problems);
+  };
   while (const std::optional<Word> word = scanner.next()) {
     switch (word->type) {
       case Lexer::NEWLINE:
         if (!words.empty() && words.back().type == Lexer::NEWLINE) continue;
         break;
-      case Lexer::UNKNOWN: {
-        const char32_t c = source::code_point_at(text, word->begin).value;
+      case Lexer::UNKNOWN:
         // A run of them is one mistake.
-        if (words.empty() || words.back().type != Lexer::UNKNOWN || words.back().end != word->begin) {
-          auto& problem = problems.syntax(word->begin, word->end, "unexpected character " + name_of(c));
-          if (const std::string_view way_out = meant(c); !way_out.empty()) {
-            problem.note(problem.span, std::string(way_out));
-          }
-        } else {
+        if (!words.empty() && words.back().type == Lexer::UNKNOWN && words.back().end == word->begin) {
           words.back().end = word->end;
           continue;
         }
         break;
-      }
       case Lexer::OPEN_STRING:
         problems.syntax(word->begin, word->end, "this string is not closed on its line");
         break;
@@ -187,9 +217,11 @@ std::vector<Word> scan(std::string_view text, Problems& problems, bool& readable
       default:
         break;
     }
+    explain_last();
     words.push_back(*word);
     if (!readable || problems.too_many()) break;
   }
+  explain_last();
   return words;
 }
 
@@ -221,6 +253,7 @@ void Problems::report(source::Diagnostics& diagnostics) {
   for (source::Diagnostic& problem : list_) {
     auto& reported = diagnostics.report(problem.id, problem.span, problem.text);
     for (source::Note& note : problem.notes) reported.note(note.span, std::move(note.text));
+    for (source::Fix& fix : problem.fixes) reported.fix(fix.span, std::move(fix.text));
   }
 }
 

@@ -4,13 +4,12 @@
 #include <algorithm>
 
 #include "compiler/source/utf8.hpp"
+#include "compiler/syntax/way_out.hpp"
 
 namespace nodec::syntax {
 namespace {
 
 using Set = antlr4::misc::IntervalSet;
-
-bool has(const Set& set, size_t type) { return set.contains(static_cast<ssize_t>(type)); }
 
 bool is_reserved(int32_t type) { return type >= Parser::IF && type <= Parser::RETURN; }
 
@@ -106,55 +105,14 @@ const antlr4::ParserRuleContext* statement_around(antlr4::RuleContext* context) 
   return nullptr;
 }
 
-// What to write instead, where the mistake is a common one.
-std::string way_out(const Token& token, const std::vector<Token>& tokens) {
-  const Token* before = token.index > 0 ? &tokens[token.index - 1] : nullptr;
-  const Token* after = token.type >= 0 ? &tokens[token.index + 1] : nullptr;
-  // `1.` and `.5`
-  if (before && before->type == Parser::DOT && before->index > 0) {
-    const Token& number = tokens[before->index - 1];
-    if (number.type == Parser::NUMBER && number.end == before->begin) {
-      return "a decimal point has digits on both sides";
-    }
-  }
-  if (before && before->end == token.begin) {
-    if (before->type == Parser::NUMBER && is_word(token.type)) {
-      return "a product is written '" + before->getText() + " * " + token.getText() + "'";
-    }
-    if (before->type == Parser::STAR && token.type == Parser::STAR) return "a power is written 'x^n'";
-    if (before->type == Parser::DOT && token.type == Parser::NUMBER) {
-      return "a decimal point has digits on both sides";
-    }
-  }
-  if (token.type == Parser::DOT && after && after->type == Parser::NUMBER && after->begin == token.end) {
-    return "a decimal point has digits on both sides";
-  }
-  return "";
-}
-
 }  // namespace
 
 void explain_stray(const Token& at, const std::vector<Token>& tokens, Problems& problems) {
   const Token* after = at.type < 0 ? nullptr : &tokens[at.index + 1];
-  if (at.type == Parser::NAME) {
-    static const std::vector<std::string> keywords = {
-        "use",     "dim",       "const", "param",  "fn",     "layer",  "field",
-        "tableau", "model",     "state", "input",  "data",   "sample", "let",
-        "apply",   "diffusion", "event", "output", "metric", "loss",   "train"};
-    const std::string name = at.getText();
-    if (after->type == Parser::ASSIGN) {
-      auto& problem = problems.syntax(at.begin, at.end, "expected a declaration before '" + name + " ='");
-      problem.note(problem.span, "a value is named by 'let " + name + " = …', the equation of a state is '" +
-                                     name + "' = …'");
-      return;
-    }
-    if (const std::string near = source::nearest(name, keywords); !near.empty()) {
-      auto& problem = problems.syntax(at.begin, at.end, "expected a declaration before " + quoted(at));
-      problem.note(problem.span, "did you mean '" + near + "'?");
-      return;
-    }
-  }
-  problems.syntax(at.begin, at.end, "expected a declaration before " + described(at, tokens));
+  const bool assigned = at.type == Parser::NAME && after->type == Parser::ASSIGN;
+  const std::string what = assigned ? "'" + at.getText() + " ='" : described(at, tokens);
+  auto& problem = problems.syntax(at.begin, at.end, "expected a declaration before " + what);
+  show_declaration(at, tokens, problem, problems);
 }
 
 void explain(Parser& parser, const antlr4::RecognitionException& failure, const std::vector<Token>& tokens,
@@ -189,11 +147,7 @@ void explain(Parser& parser, const antlr4::RecognitionException& failure, const 
   const bool at_brace = token->begin == token->end && described(*token, tokens) == "'}'";
   const Token& place = at_brace ? *after : *token;
   auto& problem = problems.syntax(place.begin, place.end, std::move(text));
-  if (wanted == "a type")
-    problem.note(problem.span, "the types are 'real' and 'int', with a shape in brackets");
-  if (std::string words = way_out(*token, tokens); !words.empty()) {
-    problem.note(problem.span, std::move(words));
-  }
+  show_way_out({place, tokens, wanted, set, problem, problems});
 }
 
 }  // namespace nodec::syntax

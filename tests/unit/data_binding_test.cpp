@@ -184,15 +184,14 @@ TEST_CASE("integers: range, exactness, fractions") {
   CHECK(values(good(archive({{"label", integers({3}, {0, 9, 4})}}), {label}).arrays[0]) == Values{0, 9, 4});
   CHECK(values(good(archive({{"label", array({1}, {7})}}), {label}).arrays[0]) == Values{7});
   CHECK(failure(archive({{"label", integers({3}, {0, 10, 4})}}), {label}) ==
-        "d.npz: array 'label', sample 1, element []: expected an integer in 0..10, found 10");
+        "d.npz: array 'label', sample 1: expected an integer in 0..10, found 10");
   CHECK(failure(archive({{"label", array({1}, {1.5})}}), {label}) ==
-        "d.npz: array 'label', sample 0, element []: expected an integer, found 1.5");
+        "d.npz: array 'label', sample 0: expected an integer, found 1.5");
   label.bounds.reset();
   BindOptions single;
   single.double_precision = false;
   const DataFile big = archive({{"label", integers({1}, {16777217})}});
-  CHECK(failure(big, {label}, single) ==
-        "d.npz: array 'label', sample 0, element []: 16777217 is not exact in f32");
+  CHECK(failure(big, {label}, single) == "d.npz: array 'label', sample 0: 16777217 is not exact in f32");
   CHECK(failure(big, {label}).empty());
   Declared bounded{"i", {T}, true, std::pair<Extent, Extent>{0, T}};
   CHECK(failure(archive({{"i", integers({3}, {0, 1, 3})}}), {bounded}) ==
@@ -291,6 +290,9 @@ TEST_CASE("csv: text") {
   CHECK(table_failure("t,y\n1,2,\n") == "d.csv:2: expected 2 cells, as the header has, found 3");
   CHECK(table_failure("t,t\n1,2\n") == "d.csv:1: column 't' occurs twice");
   CHECK(table_failure("t\n\"1\n") == "d.csv:2: a quoted cell is not closed");
+  CHECK(table_failure("t,y\n1,2\n3,\"4\n5,6\n") == "d.csv:3: a quoted cell is not closed");
+  CHECK(table_failure("t,y\n\"1,2\n") == "d.csv:2: a quoted cell is not closed");  // not: one cell
+  CHECK(table_failure("t,\"y\n1,2\n") == "d.csv:1: a quoted cell is not closed");
   const DataFile file = table("\xef\xbb\xbf\"θ\" , \"a \"\"b\"\"\nc\",x\n+1 , 2 ,1e400\n\n3,4,1e-400\r\n");
   const Table& read = std::get<Table>(file.contents);
   CHECK(read.columns[0].name == "θ");

@@ -369,7 +369,7 @@ TEST_CASE("a field alone makes a model of its initial values and times") {
   source::Diagnostics diagnostics;
   semantics::Options options;
   auto model =
-      semantics::solve_model(*program.module, program.module->fields[0], {"z"}, options, diagnostics);
+      semantics::solve_model(*program.module, program.module->fields[0], {"z"}, options, files, diagnostics);
   REQUIRE(model);
   graph::Environment sample;
   sample.data = {{"z", graph::Tensor::scalar(2)},

@@ -199,3 +199,63 @@ TEST_CASE("past the limit errors are only counted") {
   CHECK(diagnostics.errors() == 60);
   CHECK(diagnostics.all().size() == 50);
 }
+
+namespace {
+
+// The rows below the marks for corrections of a text: begin, end, replacement.
+std::string corrected(const std::string& text, Span at, const std::vector<Fix>& fixes) {
+  Files files;
+  files.add("f", text);
+  Diagnostics diagnostics;
+  Diagnostic& d = diagnostics.report(Id::syntax, at, "x");
+  for (const Fix& fix : fixes) d.fix(fix.span, fix.text);
+  std::string all = render(files, diagnostics);
+  for (int line = 0; line < 3; ++line) all = all.substr(all.find('\n') + 1);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("what to write instead stands under the place where it goes") {
+  CHECK(corrected("a = b ** c", {0, 6, 8}, {{{0, 6, 8}, "^"}}) == "      |       ^\n");
+  CHECK(corrected("z = 2x", {0, 4, 6}, {{{0, 5, 5}, " * "}}) == "      |       *\n");
+  CHECK(corrected("a\tθ = x", {0, 2, 4}, {{{0, 7, 8}, "y"}}) ==
+        "      |        y\n");  // after a tab and a wide byte
+  // Two of one correction share a row where they keep apart, and take a row each where they do not.
+  CHECK(corrected("real(2)", {0, 4, 5}, {{{0, 4, 5}, "["}, {{0, 6, 7}, "]"}}) == "      |     [ ]\n");
+  CHECK(corrected("f(x)", {0, 0, 1}, {{{0, 0, 1}, "long"}, {{0, 2, 3}, "y"}}) ==
+        "      | long\n      |   y\n");
+  // Dashes stand under what goes.
+  CHECK(corrected("let x: real = 1", {0, 5, 11}, {{{0, 5, 11}, ""}}) == "      |      ------\n");
+  // On another line, with that line.
+  CHECK(corrected("a\nb c", {0, 0, 1}, {{{0, 4, 5}, "d"}}) == "    2 | b c\n      |   ^\n      |   d\n");
+  // Without a place there is nothing to write.
+  CHECK(corrected("a", {0, 0, 1}, {{Span{}, "b"}}).empty());
+}
+
+TEST_CASE("a note of use goes to the errors inside, and on along the chain of uses") {
+  Files files;
+  files.add("f", "0123456789");
+  Diagnostics diagnostics;
+  diagnostics.report(Id::syntax, {0, 1, 2}, "before");
+  const size_t since = diagnostics.all().size();
+  diagnostics.report(Id::syntax, {0, 1, 2}, "inside");
+  diagnostics.report(Id::syntax, {0, 8, 9}, "outside");
+  diagnostics.report(Id::unused_name, {0, 1, 2}, "a", "warning");
+  diagnostics.note_since(since, {0, 0, 3}, {0, 4, 5}, "first");
+  diagnostics.note_since(since, {0, 4, 6}, {0, 7, 8}, "second");
+  const auto notes = [&](size_t i) {
+    std::string text;
+    for (const Note& note : diagnostics.all()[i].notes) text += note.text + ";";
+    return text;
+  };
+  CHECK(notes(0).empty());
+  CHECK(notes(1) == "first;second;");
+  CHECK(notes(2).empty());
+  CHECK(notes(3).empty());
+}
+
+TEST_CASE("of two names as near, the one with swapped letters was meant") {
+  CHECK(nearest("tahn", {"tan", "tanh"}) == "tanh");
+  CHECK(nearest("tahn", {"tanh", "tan"}) == "tanh");
+}

@@ -62,9 +62,9 @@ TEST_CASE("weights: values that a parameter cannot have") {
   REQUIRE_FALSE(bad);
   REQUIRE(bad.errors().size() == 2);
   CHECK(bad.errors()[0].message() ==
-        "w.npz: parameter 'net.W', element 2: expected a finite number, found nan");
+        "w.npz: parameter 'net.W', element [1, 0]: expected a finite number, found nan");
   CHECK(bad.errors()[1].message() ==
-        "w.npz: parameter 'mix', element 1: expected a value in (0, 1), found 1");
+        "w.npz: parameter 'mix', element [1]: expected a value in (0, 1), found 1");
 }
 
 TEST_CASE("weights: a value next to an end survives f32") {
@@ -178,7 +178,7 @@ TEST_CASE("initial values: outside the interval") {
   const ParameterLayout one = {{"sigma", {}, 0, 1, {0, inf}}};
   const Result<std::vector<double>> bad = initialize(one, {{InitialKind::value, {-1}}}, 0);
   REQUIRE_FALSE(bad);
-  CHECK(bad.errors()[0].message() == "parameter 'sigma', element 0: expected a value in (0, inf), found -1");
+  CHECK(bad.errors()[0].message() == "parameter 'sigma': expected a value in (0, inf), found -1");
 }
 
 }  // namespace

@@ -10,6 +10,22 @@ namespace nodec {
 
 enum class Severity { error, warning, remark };
 
+// A stretch of a file, from its first position to the one after its last.
+struct Place {
+  std::string file;          // "" when there is none
+  int line = 0, column = 0;  // from 1; columns in code points
+  int end_line = 0, end_column = 0;
+};
+struct Note {
+  Place place;
+  std::string text;
+};
+// Text to write in place of a stretch; an empty stretch inserts it.
+struct Replacement {
+  Place place;
+  std::string text;
+};
+
 // One message about a program, its data or a run.
 struct Diagnostic {
   Severity severity = Severity::error;
@@ -17,7 +33,10 @@ struct Diagnostic {
   std::string file;          // "" when the message has no place
   int line = 0, column = 0;  // from 1; columns in code points
   std::string text;          // one line
-  std::string rendered;      // as the command line prints it: source line, caret and notes included
+  int end_line = 0, end_column = 0;
+  std::vector<Note> notes;               // the other half of a disagreement, or the way out
+  std::vector<Replacement> corrections;  // which together make one correction of the text
+  std::string rendered;  // as the command line prints it: source line, caret and notes included
 };
 
 // What kind of error ended an operation; also nodec's exit status.

@@ -38,8 +38,9 @@ struct Options {
   std::string adjoint;
   std::optional<double> rtol, atol;
   Precision precision = Precision::f64;
-  int threads = 0;    // 0: one for each core
-  uint64_t seed = 0;  // of initial values, noise and shuffling
+  int threads = 0;       // 0: one for each core
+  uint64_t seed = 0;     // of initial values, noise and shuffling
+  bool remarks = false;  // also say what the compiler decides, and what costs more than it looks
   // A folder of machine code to reuse and to add to, private to its user; "": none. Programs may share it.
   std::string cache;
 };
@@ -230,6 +231,7 @@ class Program {
   static Program from_file(const std::string& path, const Options& options = {});
   static Program from_text(const std::string& name, const std::string& text, const Options& options = {});
   bool ok() const;
+  // Of all but what models say, if there are no errors: `model` brings the warnings of one.
   const std::vector<Diagnostic>& diagnostics() const;
   std::vector<std::string> models() const, fields() const;
   // The syntax tree as text.

@@ -1,0 +1,88 @@
+// What the elaborator decided, and what costs more than the text shows.
+#include <unordered_set>
+
+#include "compiler/graph/cost.hpp"
+#include "compiler/semantics/elaborator.hpp"
+
+namespace nodec::semantics {
+
+using graph::Control;
+using graph::Kind;
+
+namespace {
+
+std::string text_of(Ref value) {
+  if (!value->is(Kind::constant)) return "…";
+  const std::vector<double>& values = value->as<graph::Constant>().values;
+  return values.size() == 1 ? source::Argument(values[0]).text : "[…]";
+}
+
+int64_t total(const graph::Cost& cost) { return cost.multiply_adds + cost.operations; }
+
+}  // namespace
+
+void Elaborator::remark_on_method(const std::string& field, Span span, const MethodUse& method,
+                                  const graph::SolveInfo& info, bool method_chosen, bool adjoint_chosen) {
+  if (!options_.remarks || (!method_chosen && !adjoint_chosen)) return;
+  const auto control = [&](Control c) { return text_of(method.controls[static_cast<size_t>(c)]); };
+  std::string by = method.name;
+  if (method.rule == graph::StepRule::adaptive)
+    by += "(rtol = " + control(Control::rtol) + ", atol = " + control(Control::atol) + ")";
+  if (method.rule == graph::StepRule::fixed_step) by += "(dt = " + control(Control::step) + ")";
+  if (method.rule == graph::StepRule::equal_steps) by += "(steps = " + control(Control::step) + ")";
+  if (method_chosen) by += ", the default";
+  const bool backward = info.adjoint == graph::AdjointKind::backsolve;
+  const std::string adjoint =
+      std::string(backward ? "backsolve" : "checkpoint") + (adjoint_chosen ? ", the default" : "");
+  diagnostics_.report(Id::method_chosen, span, field, by, adjoint)
+      .note(span, "'by' names a method and its tolerances, 'adjoint' how gradients are found");
+}
+
+void Elaborator::remark_on_trace(const std::vector<Ref>& variables, const std::vector<Ref>& results,
+                                 const Extent& elements, Span span) {
+  if (!options_.remarks) return;
+  // The trace is the last of the results; it shares with the field what both need.
+  const std::vector<Ref> field(results.begin(), results.end() - 1);
+  const int64_t all = total(graph::cost(*g_.close(variables, results)));
+  const int64_t own = all - total(graph::cost(*g_.close(variables, field)));
+  if (3 * own < all) return;
+  diagnostics_.report(Id::exact_trace, span, elements.text(), own, all)
+      .note(span,
+            "it grows with the elements of the state and with the layers' widths: make both as small as "
+            "the density allows");
+}
+
+// Inputs are constant during a solve as parameters are, but differ from sample to sample.
+void Elaborator::remark_on_field(const Field& field) {
+  if (!options_.remarks) return;
+  const std::vector<Ref> changing(
+      field.variables.begin(),
+      field.variables.begin() + 1 + static_cast<std::ptrdiff_t>(field.states.size()));
+  std::unordered_set<Ref> changes(changing.begin(), changing.end());
+  int64_t all = 0, constant = 0;
+  bool inputs = false;
+  for (Ref node : graph::postorder(field.derivatives)) {
+    bool here = changes.contains(node);
+    for (Ref operand : node->operands) here = here || changes.contains(operand);
+    if (here) changes.insert(node);
+    const int64_t work = total(graph::cost(*node));
+    all += work;
+    if (here || work == 0) continue;
+    constant += work;
+    inputs = inputs || node->base == graph::Base::sample;
+  }
+  constexpr int64_t share = 20;
+  if (constant == 0 || constant * share < all) return;
+  remark(Id::constant_during_solve, field.span, constant, all, field.name,
+         inputs ? "solve" : "update of the parameters");
+}
+
+void Elaborator::remark_on_jacobian(const Tensor& result, const Tensor& by, Span span) {
+  constexpr int64_t large = 10'000;
+  const Extent size = result.type().size(), values = by.type().size();
+  if (!options_.remarks || !size.is_constant() || !values.is_constant() || size.value() < large) return;
+  diagnostics_.report(Id::large_jacobian, span, size.text(), size.value() / values.value(), values.text())
+      .note(span, "'jvp' and 'vjp' multiply by it at the price of the function, 'div' takes its trace");
+}
+
+}  // namespace nodec::semantics
