@@ -109,10 +109,11 @@ class Elaborator {
   // ---- warnings.cpp, remarks.cpp: what is right and worth a word
   void check_tolerance(const std::string& option, Ref value, Span span);
   void warn_of_parameters_without_gradient(const syntax::File& file);
-  // Reported when remarks are wanted.
+  // Reported when remarks are wanted, about what the user wrote.
   template <class... A>
   void remark(Id id, Span span, A&&... arguments) {
-    if (options_.remarks) diagnostics_.report(id, span, std::forward<A>(arguments)...);
+    if (options_.remarks && !stdlib_files_.contains(span.file))
+      diagnostics_.report(id, span, std::forward<A>(arguments)...);
   }
   void remark_on_method(const std::string& field, Span span, const MethodUse& method,
                         const graph::SolveInfo& info, bool method_chosen, bool adjoint_chosen);
@@ -399,6 +400,7 @@ class Elaborator {
 
   std::map<std::string, LoadedFile> loaded_;
   std::vector<std::string> loading_;
+  std::set<int32_t> stdlib_files_;
   std::vector<syntax::ExprPtr> kept_expressions_;
   std::unordered_set<std::string> differentiated_;  // names that some derivative is taken by
   std::set<std::string> defined_;                   // -D names that were found

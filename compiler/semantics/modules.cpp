@@ -237,6 +237,7 @@ Elaborator::LoadedFile* Elaborator::load(const syntax::Use& use, Span span) {
   }
   const int errors = diagnostics_.errors();
   const int32_t id = files_.add(name, std::move(*text));
+  if (use.stdlib) stdlib_files_.insert(id);
   loaded.file = syntax::parse(files_, id, diagnostics_);
   if (diagnostics_.errors() > errors || !loaded.file) throw Abandon{};
   auto scope = std::make_shared<Scope>();

@@ -65,14 +65,15 @@ void Elaborator::remark_on_field(const Field& field) {
     bool here = changes.contains(node);
     for (Ref operand : node->operands) here = here || changes.contains(operand);
     if (here) changes.insert(node);
+    if (node->type.element != graph::Element::real) continue;  // indices and conditions cost next to nothing
     const int64_t work = total(graph::cost(*node));
     all += work;
     if (here || work == 0) continue;
     constant += work;
     inputs = inputs || node->base == graph::Base::sample;
   }
-  constexpr int64_t share = 20;
-  if (constant == 0 || constant * share < all) return;
+  constexpr int64_t share = 20, few = 16;
+  if (constant < few || constant * share < all) return;
   remark(Id::constant_during_solve, field.span, constant, all, field.name,
          inputs ? "solve" : "update of the parameters");
 }

@@ -9,6 +9,8 @@ namespace nodec::source {
 namespace {
 
 constexpr int error_limit = 50;
+// Diagnostics of all kinds that are kept: nobody reads more warnings than this either.
+constexpr size_t longest_list = 1000;
 // Bytes of an argument that are shown: a name may be as long as its file.
 constexpr size_t longest_argument = 1000;
 
@@ -59,7 +61,8 @@ Diagnostic& Diagnostics::add(Id id, Span span, std::vector<Argument> arguments) 
   });
   const bool is_error = diagnostic.severity == Severity::error;
   if (!known && is_error) ++errors_;
-  if (known || (is_error && errors_ > error_limit)) {
+  const bool too_many = is_error ? errors_ > error_limit : list_.size() >= longest_list;
+  if (known || too_many) {
     dropped_ = std::move(diagnostic);  // takes the notes of a diagnostic that is not kept
     return dropped_;
   }

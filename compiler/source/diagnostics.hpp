@@ -113,8 +113,8 @@ struct Argument {
   Argument(double x);  // shortest text that reads back
 };
 
-// Collects diagnostics in order. The same (id, span, text) is kept once; past `limit` errors only a count is
-// kept.
+// Collects diagnostics in order. The same (id, span, text) is kept once; past a limit errors are only counted
+// and warnings dropped.
 class Diagnostics {
  public:
   template <class... A>

@@ -127,6 +127,8 @@ void show_other_spelling(const Failure& f) {
     if (token.type == Parser::NAME || token.type == Parser::NUMBER || token.type == Parser::LEFT_PAREN ||
         token.type == Parser::LEFT_BRACKET || token.type == Parser::MINUS)
       f.problem.fix(f.problems.span(token.begin, token.begin), "return ");
+  } else if (before && before->type == Parser::RIGHT_BRACE && is_binary_operator(token.type)) {
+    f.problem.note(here, "'fold' and 'scan' stand in parentheses as operands");
   } else if (before && before->index > 0 && f.tokens[before->index - 1].type == Parser::FLOOR_DIVIDE) {
     const Token& slashes = f.tokens[before->index - 1];
     f.problem.note(f.problems.span(slashes.begin, slashes.end), "a comment begins with '#'")

@@ -368,8 +368,8 @@ TEST_CASE("a field alone makes a model of its initial values and times") {
   REQUIRE(program.module);
   source::Diagnostics diagnostics;
   semantics::Options options;
-  auto model =
-      semantics::solve_model(*program.module, program.module->fields[0], {"z"}, options, files, diagnostics);
+  auto model = semantics::solve_model(*program.module, program.module->fields[0], {"z"}, options,
+                                      program.files, diagnostics);
   REQUIRE(model);
   graph::Environment sample;
   sample.data = {{"z", graph::Tensor::scalar(2)},
