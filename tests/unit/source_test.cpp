@@ -220,7 +220,7 @@ TEST_CASE("what to write instead stands under the place where it goes") {
   CHECK(corrected("a = b ** c", {0, 6, 8}, {{{0, 6, 8}, "^"}}) == "      |       ^\n");
   CHECK(corrected("z = 2x", {0, 4, 6}, {{{0, 5, 5}, " * "}}) == "      |       *\n");
   CHECK(corrected("a\tθ = x", {0, 2, 4}, {{{0, 7, 8}, "y"}}) ==
-        "      |        y\n");  // after a tab and a wide byte
+        "      |         y\n");  // after a tab and a wide byte
   // Two of one correction share a row where they keep apart, and take a row each where they do not.
   CHECK(corrected("real(2)", {0, 4, 5}, {{{0, 4, 5}, "["}, {{0, 6, 7}, "]"}}) == "      |     [ ]\n");
   CHECK(corrected("f(x)", {0, 0, 1}, {{{0, 0, 1}, "long"}, {{0, 2, 3}, "y"}}) ==
