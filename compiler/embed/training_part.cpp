@@ -70,6 +70,11 @@ std::unique_ptr<TrainingPart> TrainingPart::make(const TrainPart& part, const Tr
                   "model " + model.name() +
                       " says neither steps nor epochs in a train block; give --steps N or --epochs N");
   const int64_t samples = data_samples(part.data), batch = batch_of(part, plan);
+  // Every sample of a batch has its working memory at once; past this it is a slip of the keyboard.
+  constexpr int64_t largest_batch = int64_t{1} << 26;
+  if (batch > largest_batch)
+    return failed("batch_too_large", "a batch of " + std::to_string(batch) + " samples is more than the " +
+                                         std::to_string(largest_batch) + " that a step takes");
   if (plan.full_batch() && plan.batch && samples > 0 && *plan.batch != samples)
     return failed("lbfgs_batch", "lbfgs takes all samples in every step: it excludes a batch of " +
                                      std::to_string(*plan.batch) + " of " + std::to_string(samples));
