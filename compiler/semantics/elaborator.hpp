@@ -264,11 +264,20 @@ class Elaborator {
     Extent total = 1;
   };
   Ranges ranges(const syntax::Iteration& iteration, Scope& scope);
-  // `lifted`, unless that meets a solve that varies with the loops that it opened: then `stepped`, on what
-  // was there before.
-  Value lifted_or_stepped(const std::function<Value(OpenLoops&)>& lifted,
-                          const std::function<Value()>& stepped, const syntax::Iteration& iteration,
-                          Span span, const ScopePtr& outer);
+  // What a loop stacked that took its steps one after the other: `axes` first axes of `count` elements in
+  // all.
+  struct Stepped {
+    Value all;
+    size_t axes;
+    Extent count;
+  };
+  // Puts back what was there when it was made: of an attempt that is to be made another way.
+  std::function<void()> undo();
+  // Runs `lifted` and gives nothing, unless that meets what varies with the loops that it opened and has no
+  // axis: then the values of `body`, step by step.
+  std::optional<Stepped> lifted_or_stepped(const std::function<void(OpenLoops&)>& lifted,
+                                           const std::function<Value(Scope&)>& body,
+                                           const syntax::Iteration& iteration, Span span, Scope& scope);
   Value stacked(const Value& body, const OpenLoops& open, const syntax::Comprehension& comprehension,
                 Span span);
   Tensor reduced(const std::string& name, const Tensor& stacked, const std::vector<int>& axes, Span span,
@@ -281,8 +290,13 @@ class Elaborator {
                    Scope& scope);
   ScopePtr step_scope(const Ranges& over, Ref time, const ScopePtr& outer);
   // The body's values for all steps, taken one after the other, stacked by axes for the loop variables.
-  Value stepped_stack(const Ranges& over, Span span, Scope& scope,
-                      const std::function<Value(ScopePtr)>& body);
+  Value stepped_stack(const Ranges& over, Span span, Scope& scope, const std::function<Value(Scope&)>& body);
+  // The same with the steps written out, those alone that a condition wants.
+  Stepped unrolled_stack(const Ranges& over, const syntax::Iteration& iteration, Span span, Scope& scope,
+                         const std::function<Value(Scope&)>& body);
+  void each_step(const Ranges& over, Span span, Scope& scope,
+                 const std::function<void(const ScopePtr&)>& step);
+  Value stack_values(const std::vector<Value>& values, Span each, Span span);
   Ref recurrence_node(const std::string& name, const std::vector<graph::SolveState>& states,
                       const graph::Lambda* step, const std::vector<Ref>& starts, const Extent& total,
                       Span span);

@@ -28,6 +28,7 @@ Value Elaborator::index(const syntax::Index& index, Span span, Scope& scope) {
   Value object = evaluate(*index.object, scope);
   auto constant_position = [&](size_t count, const char* what) {
     if (index.items.size() != 1 || index.items[0].slice) fail(Id::one_index, span, what);
+    if (const Tensor k = tensor(*index.items[0].lo, scope); !k.loops.empty()) throw TakesSteps{k.loops};
     int64_t k = constant_integer(*index.items[0].lo, scope, std::string("the index of ") + what);
     const int64_t n = static_cast<int64_t>(count);
     if (k < 0) k += n;

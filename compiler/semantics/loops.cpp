@@ -73,49 +73,64 @@ Tensor Elaborator::close_stack(const Tensor& body, const std::vector<int>& loops
   return result;
 }
 
-Value Elaborator::lifted_or_stepped(const std::function<Value(OpenLoops&)>& lifted,
-                                    const std::function<Value()>& stepped, const syntax::Iteration& iteration,
-                                    Span span, const ScopePtr& outer) {
+std::function<void()> Elaborator::undo() {
+  const size_t requirements = model_ ? model_->requirements.size() : 0;
+  return [this, diagnostics = diagnostics_, frame = marker_frame(), solves = solves_.size(), requirements] {
+    diagnostics_ = diagnostics;
+    markers_.resize(frame);
+    solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
+    if (!model_) return;
+    auto& all = model_->requirements;
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(requirements), all.end());
+  };
+}
+
+std::optional<Elaborator::Stepped> Elaborator::lifted_or_stepped(
+    const std::function<void(OpenLoops&)>& lifted, const std::function<Value(Scope&)>& body,
+    const syntax::Iteration& iteration, Span span, Scope& scope) {
+  ScopePtr outer(ScopePtr(), &scope);
   OpenLoops open = open_loops(iteration, outer);
-  const source::Diagnostics before = diagnostics_;
-  const size_t frame = marker_frame(), solves = solves_.size(),
-               requirements = model_ ? model_->requirements.size() : 0;
+  const std::function<void()> undo = this->undo();
   try {
     Restored<std::vector<Tensor>> guards(guards_);
     if (open.condition) guards_.push_back(*open.condition);
-    return lifted(open);
+    lifted(open);
+    return {};
   } catch (const TakesSteps& found) {
     const bool own = std::any_of(found.loops.begin(), found.loops.end(), [&](int loop) {
       return std::find(open.loops.begin(), open.loops.end(), loop) != open.loops.end();
     });
     if (!own) throw;
   }
-  if (iteration.condition)
+  undo();
+  const Ranges over = ranges(iteration, scope);
+  const bool few = over.total.is_constant() && over.total.value() <= unrolled_steps;
+  if (iteration.condition && !few)
     unsupported("a loop with a condition around a solve or derivative that varies with it", span);
-  diagnostics_ = before;
-  markers_.resize(frame);
-  solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
-  if (model_) {
-    auto& all = model_->requirements;
-    all.erase(all.begin() + static_cast<std::ptrdiff_t>(requirements), all.end());
+  if (!iteration.condition) {
+    try {
+      return Stepped{stepped_stack(over, span, scope, body), over.variables.size(), over.total};
+    } catch (const Abandon&) {
+      // The steps may be of different kinds, such as an instance each.
+      if (!few) throw;
+    }
+    undo();
   }
-  return stepped();
+  return unrolled_stack(over, iteration, span, scope, body);
 }
 
 Value Elaborator::comprehension(const syntax::Comprehension& comprehension, Span span, Scope& scope) {
-  ScopePtr outer(ScopePtr(), &scope);
-  return lifted_or_stepped(
-      [&](OpenLoops& open) {
-        return stacked(evaluate(*comprehension.body, *open.scope), open, comprehension, span);
-      },
-      [&] {
-        return stepped_stack(ranges(comprehension.iteration, scope), span, scope, [&](ScopePtr inner) {
-          const Value value = evaluate(*comprehension.body, *inner);
-          carried(value, comprehension.body->span);
-          return value;
-        });
-      },
-      comprehension.iteration, span, outer);
+  Value result;
+  const auto lifted = [&](OpenLoops& open) {
+    result = stacked(evaluate(*comprehension.body, *open.scope), open, comprehension, span);
+  };
+  const auto body = [&](Scope& inner) {
+    const Value value = evaluate(*comprehension.body, inner);
+    carried(value, comprehension.body->span);
+    return value;
+  };
+  const std::optional<Stepped> steps = lifted_or_stepped(lifted, body, comprehension.iteration, span, scope);
+  return steps ? steps->all : result;
 }
 
 // The body's value with the loops' axes as its own first ones, or one axis of those that the condition wants.
@@ -174,18 +189,18 @@ Value Elaborator::stacked(const Value& body, const OpenLoops& open,
 
 Tensor Elaborator::reduction(const std::string& name, const Expr& body, const syntax::Iteration& iteration,
                              Span span, Scope& scope) {
-  ScopePtr outer(ScopePtr(), &scope);
-  const auto term = [&](Scope& inner) {
+  const auto term = [&](Scope& inner) -> Value {
     Tensor x = arithmetic_operand(tensor(body, inner), body.span, "the argument of '" + name + "'");
-    return x.element() == Element::integer && name != "mean" ? x : real(x);
+    return {x.element() == Element::integer && name != "mean" ? x : real(x)};
   };
   const auto axes_of = [](size_t count) {
     std::vector<int> axes(count);
     std::iota(axes.begin(), axes.end(), 0);
     return axes;
   };
-  const auto lifted = [&](OpenLoops& open) -> Value {
-    Tensor x = term(*open.scope);
+  Tensor result;
+  const auto lifted = [&](OpenLoops& open) {
+    Tensor x = *term(*open.scope).as<Tensor>();
     if (open.condition) {
       const double infinity = std::numeric_limits<double>::infinity();
       const double identity = name == "prod" ? 1 : name == "max" ? -infinity : name == "min" ? infinity : 0;
@@ -197,22 +212,19 @@ Tensor Elaborator::reduction(const std::string& name, const Expr& body, const sy
     Tensor all = close_stack(x, open.loops);
     check_size(all.type(), span);
     const std::vector<int> axes = axes_of(open.loops.size());
-    return {reduced(name, all, axes, span, [&] {
+    result = reduced(name, all, axes, span, [&] {
       Extent product(1);
       for (int loop : open.loops) product = product * loop_extents_[loop];
       if (!open.condition) return real(integer(product));
       Tensor ones =
           elementwise("where", {*open.condition, number(1), number(0)}, {span, span, span}, span, "");
       return sum(close_stack(ones, open.loops), axes);
-    })};
+    });
   };
-  const auto stepped = [&]() -> Value {
-    const Ranges over = ranges(iteration, scope);
-    const Value all = stepped_stack(over, span, scope, [&](ScopePtr inner) { return Value{term(*inner)}; });
-    return {reduced(name, *all.as<Tensor>(), axes_of(over.variables.size()), span,
-                    [&] { return real(integer(over.total)); })};
-  };
-  return *lifted_or_stepped(lifted, stepped, iteration, span, outer).as<Tensor>();
+  const std::optional<Stepped> steps = lifted_or_stepped(lifted, term, iteration, span, scope);
+  if (!steps) return result;
+  return reduced(name, *steps->all.as<Tensor>(), axes_of(steps->axes), span,
+                 [&] { return real(integer(steps->count)); });
 }
 
 Tensor Elaborator::reduced(const std::string& name, const Tensor& stacked, const std::vector<int>& axes,
@@ -258,15 +270,13 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
       remark(Id::loop_unrolled, span, over.total.text(), in_field_ ? "it stands in a field" : "they are few");
       return unrolled_fold(loop, std::move(carry), over, span, scope);
     }
-    const source::Diagnostics before = diagnostics_;
-    const size_t solves = solves_.size();
+    const std::function<void()> undo = this->undo();
     try {
       Value result = recurrence(loop, carry, over, span, scope);
       remark(Id::loop_kept, span, "it has " + over.total.text() + " steps of one kind");
       return result;
     } catch (const Abandon&) {
-      diagnostics_ = before;
-      solves_.erase(solves_.begin() + static_cast<std::ptrdiff_t>(solves), solves_.end());
+      undo();
     }
     remark(Id::loop_unrolled, span, over.total.text(), "they differ in what they index or carry");
     return unrolled_fold(loop, std::move(carry), over, span, scope);
@@ -275,8 +285,8 @@ Value Elaborator::fold(const syntax::Loop& loop, Span span, Scope& scope) {
   return recurrence(loop, carry, over, span, scope);
 }
 
-Value Elaborator::unrolled_fold(const syntax::Loop& loop, Value carry, const Ranges& over, Span span,
-                                Scope& scope) {
+void Elaborator::each_step(const Ranges& over, Span span, Scope& scope,
+                           const std::function<void(const ScopePtr&)>& step) {
   ScopePtr outer(ScopePtr(), &scope);
   // Every combination of the loop variables, in order; the last varies fastest.
   int64_t total = 1;
@@ -286,50 +296,65 @@ Value Elaborator::unrolled_fold(const syntax::Loop& loop, Value carry, const Ran
       fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "steps of elaboration");
     total *= count;
   }
-  std::vector<Value> history;
   for (int64_t i = 0; i < total; ++i) {
     count_work(span);
     auto inner = std::make_shared<Scope>();
     inner->parent = outer;
     int64_t rest = i;
     for (size_t v = over.variables.size(); v-- > 0;) {
-      const Ranges::Variable& step = over.variables[v];
-      const int64_t k = rest % step.count.value();
-      rest /= step.count.value();
-      if (step.name->text == "_") continue;
+      const Ranges::Variable& variable = over.variables[v];
+      const int64_t k = rest % variable.count.value();
+      rest /= variable.count.value();
+      if (variable.name->text == "_") continue;
       Value value;
-      if (step.array) {
+      if (variable.array) {
         std::vector<graph::AxisMap> axes{{Extent(k), {}, 0}};
-        std::vector<Extent> shape = step.array->shape();
+        std::vector<Extent> shape = variable.array->shape();
         shape.erase(shape.begin());
         for (size_t a = 0; a < shape.size(); ++a) axes.push_back({Extent(0), {{static_cast<int>(a), 1}}, 0});
-        Tensor row = view(*step.array, axes, shape);
+        Tensor row = view(*variable.array, axes, shape);
         value = {tensor_of(row.ref, row.loops)};
       } else {
-        value = {integer(step.lo + Extent(k))};
+        value = {integer(variable.lo + Extent(k))};
       }
-      bind(*inner, step.name->text, step.name->span, value);
+      bind(*inner, variable.name->text, variable.name->span, value);
     }
+    step(inner);
+  }
+}
+
+Value Elaborator::stack_values(const std::vector<Value>& values, Span each, Span span) {
+  auto* tuple = values[0].as<Value::TupleValue>();
+  if (!tuple) {
+    std::vector<Tensor> parts;
+    for (const Value& value : values) parts.push_back(as_tensor(value, each));
+    return stack_of(parts, std::vector<Span>(parts.size(), each), span);
+  }
+  Value::TupleValue result;
+  for (size_t p = 0; p < tuple->parts.size(); ++p) {
+    std::vector<Value> parts;
+    for (const Value& value : values) {
+      auto* same = value.as<Value::TupleValue>();
+      if (!same || same->parts.size() != tuple->parts.size())
+        fail(Id::tuple_size, each, tuple->parts.size(), describe(value));
+      parts.push_back(same->parts[p]);
+    }
+    result.parts.push_back(stack_values(parts, each, span));
+  }
+  return {result};
+}
+
+Value Elaborator::unrolled_fold(const syntax::Loop& loop, Value carry, const Ranges& over, Span span,
+                                Scope& scope) {
+  std::vector<Value> history;
+  each_step(over, span, scope, [&](const ScopePtr& inner) {
     bind_target(loop.carry, carry, loop.initial->span, *inner);
     carry = body(loop.body, inner);
     if (loop.scan) history.push_back(carry);
-  }
+  });
   if (!loop.scan) return carry;
   if (history.empty()) unsupported("a scan of no step", span);
-  auto stack_history = [&](auto&& select) {
-    std::vector<Tensor> parts;
-    for (const Value& value : history) parts.push_back(as_tensor(select(value), loop.body.result->span));
-    return stack_of(parts, std::vector<Span>(parts.size(), loop.body.result->span), span);
-  };
-  if (auto* tuple = history[0].as<Value::TupleValue>()) {
-    Value::TupleValue result;
-    for (size_t p = 0; p < tuple->parts.size(); ++p) {
-      result.parts.push_back(
-          stack_history([&](const Value& v) { return v.as<Value::TupleValue>()->parts.at(p); }));
-    }
-    return {result};
-  }
-  return stack_history([](const Value& v) { return v; });
+  return stack_values(history, loop.body.result->span, span);
 }
 
 }  // namespace nodec::semantics

@@ -191,12 +191,12 @@ Tensor Elaborator::steps_of(Ref states, const std::vector<int>& loops, Element e
 }
 
 Value Elaborator::stepped_stack(const Ranges& over, Span span, Scope& scope,
-                                const std::function<Value(ScopePtr)>& body) {
+                                const std::function<Value(Scope&)>& body) {
   ScopePtr outer(ScopePtr(), &scope);
   // The shapes of what is stacked are known once a step has been written, in a time of its own.
   const Ref time = g_.variables({Type{}})[0];
   const size_t frame = marker_frame();
-  const Value value = body(step_scope(over, time, outer));
+  const Value value = body(*step_scope(over, time, outer));
   std::vector<Tensor> leaves = carried(value, span);
   std::vector<Ref*> roots;
   for (Tensor& leaf : leaves) roots.push_back(&leaf.ref);
@@ -231,6 +231,35 @@ Value Elaborator::stepped_stack(const Ranges& over, Span span, Scope& scope,
   }
   size_t used = 0;
   return rebuild(value, values, used);
+}
+
+Elaborator::Stepped Elaborator::unrolled_stack(const Ranges& over, const syntax::Iteration& iteration,
+                                               Span span, Scope& scope,
+                                               const std::function<Value(Scope&)>& body) {
+  std::vector<Value> values;
+  each_step(over, span, scope, [&](const ScopePtr& inner) {
+    if (iteration.condition) {
+      const Tensor wanted = condition(*iteration.condition, *inner);
+      const std::optional<std::vector<double>> known = known_values(wanted.ref);
+      if (!known || known->size() != 1)
+        unsupported("a loop with a condition around a solve or derivative that varies with it", span);
+      if (known->front() == 0) return;
+    }
+    values.push_back(body(*inner));
+  });
+  if (values.empty()) unsupported("a loop of no step around a solve or derivative", span);
+  const Extent count(static_cast<int64_t>(values.size()));
+  const Value all = stack_values(values, span, span);
+  if (iteration.condition) return {all, 1, count};
+  std::vector<Tensor> parts;
+  for (const Tensor& part : carried(all, span)) {
+    std::vector<Extent> shape = part.shape();
+    shape.erase(shape.begin());
+    for (size_t v = over.variables.size(); v-- > 0;) shape.insert(shape.begin(), over.variables[v].count);
+    parts.push_back(reshape(part, shape));
+  }
+  size_t used = 0;
+  return {rebuild(all, parts, used), over.variables.size(), count};
 }
 
 }  // namespace nodec::semantics
