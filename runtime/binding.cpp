@@ -2,15 +2,11 @@
 #include "runtime/binding.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <limits>
 #include <new>
 #include <set>
 
-#include "runtime/files.hpp"
-#include "runtime/formats.hpp"
-#include "runtime/idx.hpp"
 #include "runtime/lengths.hpp"
 #include "runtime/located.hpp"
 
@@ -273,26 +269,33 @@ class Binder {
       check_mapped(located, bound, source, *size);
       return;
     }
+    // Before memory is taken: a length that a file gives may be any number.
+    for (int64_t s = 0; s < whole[0]; ++s) {
+      const std::optional<std::vector<int64_t>> own = own_shape(located, s);
+      if (own && fits(*own, source, bound.shape)) continue;
+      errors_.push_back(error(Problem::wrong_shape, file_.path, declared.name,
+                              own ? Detail(*own).text + " or more in sample " + std::to_string(s)
+                                  : expected_shape(declared, false),
+                              located.array->shape));
+      return;
+    }
     bound.values = Reals(options_.double_precision, static_cast<size_t>(*count));
     for (int64_t s = 0; s < whole[0]; ++s) {
       const Lengths& lengths = located.shared ? largest_ : lengths_of(s);
-      const std::optional<std::vector<int64_t>> own = shape_with(declared, lengths);
+      const std::vector<int64_t> own = *own_shape(located, s);
       Context context{located, bound, s, std::vector<int64_t>(source.size(), 0), std::nullopt};
-      if (!own || !fits(*own, source, bound.shape)) {
-        errors_.push_back(error(Problem::wrong_shape, file_.path, declared.name,
-                                own ? Detail(*own).text + " or more in sample " + std::to_string(s)
-                                    : expected_shape(declared, false),
-                                located.array->shape));
-        return;
-      }
       if (declared.bounds) {
         const std::optional<int64_t> low = declared.bounds->first.evaluate(lengths),
                                      high = declared.bounds->second.evaluate(lengths);
         if (low && high) context.bounds = {*low, *high};
       }
-      if (!fill_sample(context, source, *own, *size)) return;
-      if (declared.monotone && !in_order(context, *own)) return;
+      if (!fill_sample(context, source, own, *size)) return;
+      if (declared.monotone && !in_order(context, own)) return;
     }
+  }
+
+  std::optional<std::vector<int64_t>> own_shape(const Located& located, int64_t sample) const {
+    return shape_with(*located.declared, located.shared ? largest_ : lengths_of(sample));
   }
 
   // Whether the array is read where it lies in its file: the numbers are those of the precision, or too many
@@ -393,10 +396,13 @@ class Binder {
       }
     }
     if (!arrays) return;  // a table may hold columns for other uses
+    uint64_t extra = 0;
     for (const std::string& name : arrays->names()) {
-      if (is_declared(name) || used_.count(name)) continue;
+      if (is_declared(name) || used_.count(name) || ++extra > most_extra_names) continue;
       binding_.warnings.push_back(error(Problem::extra_array, file_.path, name, suggestion(name, wanted)));
     }
+    if (extra > most_extra_names)
+      binding_.warnings.push_back(error(Problem::more_extra_arrays, file_.path, extra - most_extra_names));
   }
 
   const DataFile& file_;
@@ -412,72 +418,7 @@ class Binder {
   Errors errors_;
 };
 
-// "image=FILE,label=FILE" as names and paths; nothing when the text is not so.
-std::vector<std::pair<std::string, std::string>> named_files(const std::string& text) {
-  const auto word = [](unsigned char c) { return std::isalnum(c) || c == '_' || c >= 0x80; };
-  // Where a name and its "=" begin; a comma elsewhere is part of a path.
-  std::vector<std::pair<size_t, size_t>> names;
-  for (size_t begin = 0; begin < text.size();) {
-    size_t end = begin;
-    while (end < text.size() && word(static_cast<unsigned char>(text[end]))) ++end;
-    if (end > begin && end < text.size() && text[end] == '=') names.emplace_back(begin, end);
-    const size_t comma = text.find(',', end);
-    if (comma == std::string::npos) break;
-    begin = comma + 1;
-  }
-  if (names.empty() || names.front().first != 0) return {};
-  std::vector<std::pair<std::string, std::string>> list;
-  for (size_t n = 0; n < names.size(); ++n) {
-    const auto [begin, equals] = names[n];
-    const size_t end = n + 1 < names.size() ? names[n + 1].first - 1 : text.size();
-    list.emplace_back(text.substr(begin, equals - begin), text.substr(equals + 1, end - equals - 1));
-  }
-  return list;
-}
-
-Result<Array> read_one(const std::string& path) {
-  if (extension(path) == ".npy") {
-    const Result<Arrays> arrays = read_arrays(path);
-    if (!arrays) return arrays.errors();
-    return arrays->items().front().array;
-  }
-  Result<std::vector<std::byte>> bytes = read_bytes(path);
-  if (!bytes) return bytes.errors();
-  if (looks_like_idx(*bytes)) return read_idx(path, *bytes);
-  return error(Problem::unknown_format, path, extension(path), "a .npy or an IDX file");
-}
-
 }  // namespace
-
-Result<DataFile> read_data(const std::string& path) try {
-  const auto files = named_files(path);
-  if (!files.empty() && !exists(path)) {
-    Arrays arrays;
-    Errors errors;
-    for (const auto& [name, file] : files) {
-      Result<Array> array = read_one(file);
-      if (!array) {
-        errors.insert(errors.end(), array.errors().begin(), array.errors().end());
-      } else if (!arrays.add(name, std::move(*array))) {
-        errors.push_back(error(Problem::duplicate_array, path, name));
-      }
-    }
-    if (!errors.empty()) return errors;
-    return DataFile{path, std::move(arrays)};
-  }
-  if (extension(path) == ".csv") {
-    Result<std::vector<std::byte>> bytes = read_bytes(path);
-    if (!bytes) return bytes.errors();
-    Result<Table> table = read_table(path, {reinterpret_cast<const char*>(bytes->data()), bytes->size()});
-    if (!table) return table.errors();
-    return DataFile{path, std::move(*table)};
-  }
-  Result<Arrays> arrays = read_arrays(path);
-  if (!arrays) return arrays.errors();
-  return DataFile{path, std::move(*arrays)};
-} catch (const std::bad_alloc&) {
-  return error(Problem::out_of_memory, path, "its arrays");
-}
 
 Result<Binding> bind(const DataFile& file, const std::vector<Declared>& declared,
                      const BindOptions& options) {

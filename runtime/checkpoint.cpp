@@ -34,7 +34,11 @@ Result<Done> write_checkpoint(const std::string& path, const Checkpoint& checkpo
 Result<Checkpoint> read_checkpoint(const std::string& path) {
   const Result<std::vector<std::byte>> bytes = read_bytes(path);
   if (!bytes) return bytes.errors();
-  const Result<Arrays> arrays = read_safetensors(path, *bytes);
+  return read_checkpoint(path, *bytes);
+}
+
+Result<Checkpoint> read_checkpoint(const std::string& path, std::span<const std::byte> bytes) {
+  const Result<Arrays> arrays = read_safetensors(path, bytes);
   if (!arrays) return error(Problem::not_a_checkpoint, path, arrays.errors().front().text);
   Checkpoint checkpoint;
   for (const Arrays::Item& item : arrays->items()) {
@@ -42,6 +46,9 @@ Result<Checkpoint> read_checkpoint(const std::string& path) {
       checkpoint.state.add(item.name, item.array);
       continue;
     }
+    constexpr size_t longest = size_t{1} << 20;
+    if (item.array.data().size() > longest)
+      return error(Problem::not_a_checkpoint, path, "its traits are damaged");
     const char* text = reinterpret_cast<const char*>(item.array.data().data());
     const Json traits =
         Json::parse(text, text + item.array.data().size(), nullptr, /*allow_exceptions=*/false);

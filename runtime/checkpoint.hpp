@@ -25,6 +25,7 @@ struct Checkpoint {
 // A .safetensors file; replaced in one step (files.hpp).
 Result<Done> write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 Result<Checkpoint> read_checkpoint(const std::string& path);
+Result<Checkpoint> read_checkpoint(const std::string& path, std::span<const std::byte> bytes);
 
 // What differs, as a list for other_run: "the seed (1 there, 0 here), the training data"; "" when nothing
 // does.

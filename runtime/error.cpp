@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <span>
 
 namespace nodec::runtime {
 namespace {
@@ -87,13 +88,14 @@ std::string element_text(int64_t number, const std::vector<int64_t>& shape) {
 }
 
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
-  // Names from a file may be of any length; the distance of two long ones is not worth its quadratic cost.
-  constexpr size_t longest = 256;
+  // Names from a file may be of any length and number; the distance of two long ones is not worth its
+  // quadratic cost.
+  constexpr size_t longest = 256, most = 10'000;
   if (name.size() > longest) return "";
   const size_t limit = name.size() / 3;
   std::string_view best;
   size_t best_distance = limit + 1;
-  for (const std::string& candidate : candidates) {
+  for (const std::string& candidate : std::span(candidates).first(std::min(candidates.size(), most))) {
     if (candidate == name || candidate.size() > longest) continue;
     const size_t longer = std::max(candidate.size(), name.size());
     const bool same = same_but_for_case(name, candidate);

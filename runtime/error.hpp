@@ -86,4 +86,7 @@ std::string element_text(int64_t number, const std::vector<int64_t>& shape);
 // of its letters differ.
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates);
 
+// How many arrays that the model does not use are named in warnings; the rest are counted.
+constexpr size_t most_extra_names = 100;
+
 }  // namespace nodec::runtime

@@ -59,7 +59,9 @@ Result<std::string> write_csv(const std::string& file, const Arrays& arrays, con
   int64_t samples = -1, rows = -1;
   std::vector<Part> parts;
   std::string text = layout.sample_axis && !layout.rows.empty() ? "series" : "";
-  for (const auto& [name, array] : arrays.items()) {
+  for (const Arrays::Item& item : arrays.items()) {
+    const std::string& name = item.name;
+    const Array& array = item.array;
     Part part{&array};
     size_t axis = 0;
     const auto take_axis = [&](int64_t& extent, int64_t& stride) {

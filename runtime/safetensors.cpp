@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "runtime/bytes.hpp"
 #include "runtime/formats.hpp"
@@ -52,44 +52,99 @@ std::string_view type_code(Element element) {
   return "";
 }
 
-// Non-negative integers only.
-std::optional<std::vector<int64_t>> integers(const Json& json) {
-  if (!json.is_array()) return std::nullopt;
+// A list of non-negative integers; longer ones than any array needs are no such list.
+struct Integers {
+  static constexpr size_t longest = 64;
+  bool good = false;
   std::vector<int64_t> values;
-  for (const Json& value : json) {
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > uint64_t{1} << 62) return std::nullopt;
-    values.push_back(value.get<int64_t>());
-  }
-  return values;
-}
+};
+struct Entry {
+  bool is_object = false, has_type = false, has_shape = false, has_offsets = false;
+  std::string type;
+  Integers shape, offsets;
+};
 
-// Finds a name that occurs twice in the outermost object, where a JSON object would silently keep one of the
-// two.
-class DuplicateFinder : public nlohmann::json_sax<Json> {
+// Reads the header as it comes, so that its size bounds the memory: what no entry has, however deeply nested,
+// is passed over.
+class HeaderReader : public nlohmann::json_sax<Json> {
  public:
+  bool is_object() const { return is_object_; }
   const std::string& duplicate() const { return duplicate_; }
+  const std::map<std::string, Entry>& entries() const { return entries_; }
 
   bool key(string_t& name) override {
-    if (depth_ == 1 && !seen_.insert(name).second) duplicate_ = name;
+    if (depth_ == 1) {
+      const auto [place, added] = entries_.try_emplace(name);
+      if (!added) duplicate_ = name;
+      entry_ = &place->second;
+    } else if (depth_ == 2 && entry_ && entry_->is_object) {
+      begin_field(name);
+    }
     return true;
   }
-  bool start_object(size_t) override { return ++depth_, true; }
-  bool end_object() override { return --depth_, true; }
-  bool start_array(size_t) override { return ++depth_, true; }
-  bool end_array() override { return --depth_, true; }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override {
+    if (depth_ == 0) is_object_ = true;
+    if (depth_ == 1 && entry_) entry_->is_object = true;
+    return open(nullptr);
+  }
+  bool start_array(size_t) override {
+    Integers* const list = depth_ == 2 && entry_ && entry_->is_object ? field_list_ : nullptr;
+    if (list) list->good = true;
+    return open(list);
+  }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool string(string_t& text) override {
+    if (depth_ == 2 && entry_ && type_follows_) {
+      entry_->has_type = true;
+      entry_->type = text;
+    }
+    return other();
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    if (!list_ || depth_ != 3) return true;
+    list_->good = list_->good && value <= uint64_t{1} << 62 && list_->values.size() < Integers::longest;
+    if (list_->good) list_->values.push_back(static_cast<int64_t>(value));
+    return true;
+  }
+  bool null() override { return other(); }
+  bool boolean(bool) override { return other(); }
+  bool number_integer(number_integer_t) override { return other(); }
+  bool number_float(number_float_t, const string_t&) override { return other(); }
+  bool binary(binary_t&) override { return other(); }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
  private:
-  std::set<std::string> seen_;
+  void begin_field(const std::string& name) {
+    type_follows_ = name == "dtype";
+    field_list_ = name == "shape" ? &entry_->shape : name == "data_offsets" ? &entry_->offsets : nullptr;
+    if (field_list_) *field_list_ = {};
+    if (type_follows_) entry_->has_type = false;
+    entry_->has_shape = entry_->has_shape || name == "shape";
+    entry_->has_offsets = entry_->has_offsets || name == "data_offsets";
+  }
+  bool open(Integers* list) {
+    other();
+    if (list) list_ = list;
+    return ++depth_, true;
+  }
+  bool close() {
+    if (--depth_ == 2) list_ = nullptr;
+    return true;
+  }
+  // A list holds nothing but numbers.
+  bool other() {
+    if (list_) list_->good = false;
+    return true;
+  }
+
+  std::map<std::string, Entry> entries_;
   std::string duplicate_;
-  int depth_ = 0;
+  bool is_object_ = false, type_follows_ = false;
+  Entry* entry_ = nullptr;
+  Integers* field_list_ = nullptr;  // that the next array is
+  Integers* list_ = nullptr;        // that is open
+  int64_t depth_ = 0;
 };
 
 // Entries must tile the data: no overlap, no hole.
@@ -118,33 +173,31 @@ Result<Arrays> read_safetensors(const std::string& file, std::span<const std::by
     return error(Problem::truncated, file, "the header", length, uint64_t{bytes.size() - prefix});
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + prefix, length);
   const std::span<const std::byte> data = bytes.subspan(prefix + length);
-  const Json header = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (!header.is_object()) return bad("its header is not a JSON object");
-  DuplicateFinder finder;
-  Json::sax_parse(text.begin(), text.end(), &finder);
-  if (!finder.duplicate().empty()) return error(Problem::duplicate_array, file, finder.duplicate());
+  HeaderReader header;
+  if (!Json::sax_parse(text.begin(), text.end(), &header) || !header.is_object())
+    return bad("its header is not a JSON object");
+  if (!header.duplicate().empty()) return error(Problem::duplicate_array, file, header.duplicate());
 
   Arrays arrays;
   std::vector<std::pair<int64_t, int64_t>> ranges;
-  for (const auto& [name, entry] : header.items()) {
+  for (const auto& one : header.entries()) {
+    const std::string& name = one.first;
+    const Entry& entry = one.second;
     if (name == metadata) continue;
     const auto broken = [&](const std::string& why) {
       return error(Problem::malformed_array, file, name, why);
     };
-    if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
-        !entry.contains("shape") || !entry.contains("data_offsets")) {
+    if (!entry.is_object || !entry.has_type || !entry.has_shape || !entry.has_offsets)
       return broken("its entry needs dtype, shape and data_offsets");
-    }
-    const std::string code = entry["dtype"].get<std::string>();
-    const Stored* stored = stored_element(code);
-    if (!stored) return error(Problem::unsupported_element, file, name, code);
-    const std::optional<std::vector<int64_t>> shape = integers(entry["shape"]),
-                                              offsets = integers(entry["data_offsets"]);
-    if (!shape) return broken("its shape is not a list of extents");
-    if (!offsets || offsets->size() != 2) return broken("its data_offsets are not two numbers");
-    const std::optional<int64_t> elements = element_count(*shape);
-    if (!elements) return error(Problem::array_too_large, file, name, *shape);
-    const int64_t first = (*offsets)[0], last = (*offsets)[1];
+    const Stored* stored = stored_element(entry.type);
+    if (!stored) return error(Problem::unsupported_element, file, name, entry.type);
+    if (!entry.shape.good) return broken("its shape is not a list of extents");
+    if (!entry.offsets.good || entry.offsets.values.size() != 2)
+      return broken("its data_offsets are not two numbers");
+    const std::vector<int64_t>& shape = entry.shape.values;
+    const std::optional<int64_t> elements = element_count(shape);
+    if (!elements) return error(Problem::array_too_large, file, name, shape);
+    const int64_t first = entry.offsets.values[0], last = entry.offsets.values[1];
     if (last < first) return broken("it ends before it begins");
     if (static_cast<uint64_t>(last) > data.size()) {
       return error(Problem::truncated, file, "array '" + name + "'", last, uint64_t{data.size()});
@@ -155,7 +208,7 @@ Result<Arrays> read_safetensors(const std::string& file, std::span<const std::by
                     std::to_string(last - first));
     }
     ranges.emplace_back(first, last);
-    Array array{*shape, stored->element, {}};
+    Array array{shape, stored->element, {}};
     const std::span<const std::byte> source =
         data.subspan(static_cast<size_t>(first), static_cast<size_t>(expected));
     if (stored->widen) {

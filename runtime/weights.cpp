@@ -39,13 +39,14 @@ Result<Weights> load_weights(const std::string& file, const Arrays& arrays, cons
   Errors errors;
   std::set<std::string> known;
   std::vector<std::string> paths;
+  const std::vector<std::string> names = arrays.names();
   for (const Parameter& parameter : layout) {
     known.insert(parameter.path);
     paths.push_back(parameter.path);
     const Array* array = arrays.find(parameter.path);
     if (!array) {
-      errors.push_back(error(Problem::missing_weight, file, parameter.path,
-                             suggestion(parameter.path, arrays.names()), parameter.shape));
+      errors.push_back(error(Problem::missing_weight, file, parameter.path, suggestion(parameter.path, names),
+                             parameter.shape));
     } else if (array->shape != parameter.shape) {
       errors.push_back(
           error(Problem::wrong_weight_shape, file, parameter.path, parameter.shape, array->shape));
@@ -54,10 +55,13 @@ Result<Weights> load_weights(const std::string& file, const Arrays& arrays, cons
     }
   }
   if (!errors.empty()) return errors;
-  for (const Arrays::Item& item : arrays.items()) {
-    if (known.count(item.name)) continue;
-    weights.warnings.push_back(error(Problem::extra_weight, file, item.name, suggestion(item.name, paths)));
+  uint64_t extra = 0;
+  for (const std::string& name : names) {
+    if (known.count(name) || ++extra > most_extra_names) continue;
+    weights.warnings.push_back(error(Problem::extra_weight, file, name, suggestion(name, paths)));
   }
+  if (extra > most_extra_names)
+    weights.warnings.push_back(error(Problem::more_extra_arrays, file, extra - most_extra_names));
   return weights;
 }
 

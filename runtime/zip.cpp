@@ -154,7 +154,9 @@ class Reader {
       if (record.packed != record.size) return malformed("entry '" + record.name + "' has two sizes");
       entry.stored = record.data;
     } else if (record.method == Z_DEFLATED) {
-      if (!inflate_into(record, entry.bytes))
+      // Deflate shrinks at most 1032 times; what claims more is not begun with.
+      constexpr uint64_t largest_ratio = 1032;
+      if (record.size / largest_ratio > record.packed || !inflate_into(record, entry.bytes))
         return malformed("entry '" + record.name + "' does not decompress to its size");
     } else {
       return error(Problem::unsupported_compression, file_, record.name, record.method);

@@ -139,24 +139,28 @@ Result<Arrays> initial_weights(const std::vector<Model>& models) {
   return all;
 }
 
-Result<Arrays> check_weights(const std::vector<Model>& models, const Arrays& weights) {
+Result<Arrays> check_weights(const std::vector<Model>& models, const Arrays& weights) try {
+  if (models.size() == 1) return models[0].check_weights(weights);
+  std::set<std::string> known;
+  for (const Model& model : models)
+    for (const semantics::ParameterDecl& p : model.state->model.parameters) known.insert(p.path);
   Arrays all;
-  // A name is extra when it is so for every model.
+  // A name is extra when it is so for every model: each sees its own and those of none.
   std::vector<Diagnostic> extra;
-  for (size_t m = 0; m < models.size(); ++m) {
-    Result<Arrays> own = models[m].check_weights(weights);
+  for (const Model& model : models) {
+    Arrays seen;
+    for (const auto& [name, array] : weights)
+      if (!known.count(name)) seen[name] = array;
+    for (const semantics::ParameterDecl& p : model.state->model.parameters)
+      if (const auto found = weights.find(p.path); found != weights.end()) seen[p.path] = found->second;
+    Result<Arrays> own = model.check_weights(seen);
     if (!own) return own;
-    const std::vector<Diagnostic>& found = own.diagnostics();
-    const auto repeated = [&](const Diagnostic& d) {
-      return std::any_of(found.begin(), found.end(), [&](const Diagnostic& f) { return f.text == d.text; });
-    };
-    if (m == 0)
-      extra = found;
-    else
-      std::erase_if(extra, [&](const Diagnostic& d) { return !repeated(d); });
+    extra = own.diagnostics();
     all.merge(*own);
   }
   return Result<Arrays>(std::move(all), extra);
+} catch (...) {
+  return Result<Arrays>::failed({embed::caught()});
 }
 
 namespace embed {

@@ -126,6 +126,9 @@ TEST_CASE("lengths by sample: an integer array named like the length") {
   CHECK(binding.warnings.empty());
   CHECK(failure(archive({{"t", array({2, 4}, ramp(8))}, {"T", integers({2}, {3, 5})}}), {t})
             .find("d.npz: array 't': expected shape [5] or more in sample 1, found [2, 4]") == 0);
+  // No memory is taken for what the array does not have.
+  CHECK(failure(archive({{"t", array({2, 4}, ramp(8))}, {"T", integers({2}, {3, 1000000000})}}), {t})
+            .find("d.npz: array 't': expected shape [1000000000] or more in sample 1, found [2, 4]") == 0);
   CHECK(failure(archive({{"t", array({2, 4}, ramp(8))}, {"T", integers({2}, {3, -1})}}), {t}) ==
         "d.npz: array 'T', sample 1: expected a length from 0 to 2147483647, found -1");
   CHECK(failure(archive({{"t", array({2, 4}, ramp(8))}, {"T", integers({3}, {1, 1, 1})}}), {t}) ==

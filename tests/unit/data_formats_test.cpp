@@ -303,7 +303,13 @@ TEST_CASE("safetensors: headers that lie") {
   says(R"({"a":{"dtype":"F64","shape":[1],"data_offsets":[0]}})", 8, "not two numbers");
   says(R"({"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}})", 8, "element type 'C64' is not supported");
   says(R"({"a":[]})", 0, "needs dtype, shape and data_offsets");
+  says(R"({"a":{"dtype":1,"shape":[1],"data_offsets":[0,8]}})", 8, "needs dtype, shape and data_offsets");
+  says(R"({"a":{"dtype":"F64","shape":[[1]],"data_offsets":[0,8]}})", 8, "not a list of extents");
+  says(R"({"a":{"dtype":"F64","shape":1,"data_offsets":[0,8]}})", 8, "not a list of extents");
+  CHECK(
+      read(R"({"a":{"dtype":"F64","more":[[{"shape":[2]}]],"shape":[1],"data_offsets":[0,8]}})", 8).empty());
   says("[1]", 0, "not a JSON object");
+  says(R"([{"dtype":"F64"}])", 0, "not a JSON object");
   says("{", 0, "not a JSON object");
   says(std::string(100000, '['), 0, "not a JSON object");
   says("{\"\xff\":1}", 0, "not a JSON object");

@@ -49,6 +49,16 @@ TEST_CASE("weights: a missing one, a wrong shape, an extra one") {
         "w.npz: array 'net.b' is not a parameter of the model (did you mean 'net.W'?)");
 }
 
+TEST_CASE("weights: of very many extra ones a hundred are named") {
+  Arrays arrays = store_weights(std::vector<double>(7, 0.5), layout(), true);
+  for (int i = 0; i < 103; ++i)
+    arrays.add("extra" + std::to_string(i), Array::of({0}, std::span<const double>()));
+  const Result<Weights> weights = load_weights("w.npz", arrays, layout());
+  REQUIRE(weights);
+  REQUIRE(weights->warnings.size() == 101);
+  CHECK(weights->warnings.back().message() == "w.npz: 3 more arrays are not used by the model");
+}
+
 TEST_CASE("weights: values that a parameter cannot have") {
   std::vector<double> values(7, 0.5);
   values[2] = NAN;
