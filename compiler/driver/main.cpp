@@ -12,6 +12,7 @@
 
 #include "compiler/driver/arguments.hpp"
 #include "compiler/driver/manual.hpp"
+#include "compiler/driver/process.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -123,6 +124,8 @@ int main(int argc, char** argv) {
   mallopt(M_TOP_PAD, 8 << 20);
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
 #endif
+  nodec::driver::limit_memory();
+  nodec::driver::tell_of_shrunk_files();
   try {
     return nodec::driver::run({argv + 1, argv + argc});
   } catch (const std::bad_alloc&) {

@@ -7,12 +7,17 @@
 
 #include "compiler/codegen/codegen.hpp"
 #include "compiler/embed/object_cache.hpp"
+#include "compiler/graph/limit.hpp"
 #include "compiler/solvers/solvers.hpp"
 
 namespace nodec::embed {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Derivatives make a program's graph several times as large. Machine code of so many values takes seconds and
+// hundreds of megabytes to make.
+constexpr size_t most_derived_nodes = 1'000'000, most_results_nodes = 100'000, most_values = 60'000;
 
 constexpr std::array<Stage, 6> pipeline = {{
     {"parse", "text", "ast", "syntax, as written, with the place of everything"},
@@ -80,6 +85,24 @@ std::string violation(const char* pass, const std::string& what) {
   return what.empty() ? "" : std::string("internal error after ") + pass + ": " + what;
 }
 
+std::string unrolls(size_t count, size_t most, const char* what) {
+  return count <= most ? "" : "the program unrolls to more than " + std::to_string(most) + " " + what;
+}
+
+// "" or why the graph of the results is not scheduled.
+std::string too_large(const Derived& derived) {
+  std::vector<graph::Ref> roots;
+  for (const graph::Output& result : derived.results) roots.push_back(result.value);
+  return unrolls(graph::postorder(roots).size(), most_results_nodes, "graph nodes");
+}
+
+// "" or why no code is made of the program.
+std::string too_large(const schedule::Program& program) {
+  size_t values = 0;
+  for (const schedule::Function& function : program.functions) values += function.types.size();
+  return unrolls(values, most_values, "values of machine code");
+}
+
 }  // namespace
 
 std::span<const Stage> stages() { return pipeline; }
@@ -89,10 +112,12 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
                  const std::string& cache) {
   auto unit = std::make_shared<Unit>();
   StageClock clock(unit->stages);
+  graph::limit(module.graph, most_derived_nodes);
   const Derived derived = derive_results(module, model, mode, shared_data);
   if (!derived.refusal.empty()) return {nullptr, derived.refusal};
   if (std::string wrong = violation("derive", graph::verify(module.graph, derived.results)); !wrong.empty())
     return {nullptr, wrong};
+  if (std::string why = too_large(derived); !why.empty()) return {nullptr, why};
   clock.stamp("derive");
   std::string refusal;
   const schedule::Program program =
@@ -100,6 +125,7 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   if (!refusal.empty()) return {nullptr, violation("schedule", refusal)};
   if (std::string wrong = violation("schedule", schedule::verify(program)); !wrong.empty())
     return {nullptr, wrong};
+  if (std::string why = too_large(program); !why.empty()) return {nullptr, why};
   clock.stamp("schedule");
   const codegen::Target target = codegen::host_target();
   const std::string key = cache.empty() ? "" : jit::fingerprint(program, target);
@@ -130,15 +156,18 @@ Emitted emit(semantics::Module& module, const semantics::Model& model, const std
              bool double_precision) {
   // `graph` is the model as it was written; from `adjoint` on the stages are those of the gradient, if there
   // is a loss.
+  graph::limit(module.graph, most_derived_nodes);
   const Mode mode = stage == "graph" || !model.loss ? Mode::forward : Mode::inputs;
   const Derived derived = derive_results(module, model, mode, {});
   if (!derived.refusal.empty()) return {"", derived.refusal};
   if (stage == "graph" || stage == "adjoint") return {graph::print(derived.results), ""};
+  if (std::string why = too_large(derived); !why.empty()) return {"", why};
   std::string refusal;
   const schedule::Program program =
       schedule_results(model, derived, mode, lanes, double_precision, false, refusal);
   if (!refusal.empty()) return {"", violation("schedule", refusal)};
   if (stage == "tile") return {schedule::print(program), ""};
+  if (std::string why = too_large(program); !why.empty()) return {"", why};
   codegen::Module ir = codegen::emit(program, codegen::host_target());
   if (stage == "llvm") return {codegen::print_llvm(ir), ""};
   jit::Result<std::string> text = jit::assembly(std::move(ir));

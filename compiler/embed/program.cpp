@@ -8,6 +8,7 @@
 
 #include "compiler/embed/deep_stack.hpp"
 #include "compiler/embed/state.hpp"
+#include "compiler/graph/limit.hpp"
 #include "compiler/syntax/format.hpp"
 #include "compiler/syntax/parser.hpp"
 
@@ -181,6 +182,10 @@ Diagnostic caught() {
     return plain(Severity::error, "out_of_memory", "not enough memory");
   } catch (const std::length_error&) {
     return plain(Severity::error, "out_of_memory", "not enough memory");
+  } catch (const graph::TooManyNodes& e) {
+    return plain(
+        Severity::error, "expansion_too_large",
+        "the program and its derivatives unroll to more than " + std::to_string(e.limit) + " " + e.what);
   } catch (const std::exception& e) {
     return plain(Severity::error, "internal_error", std::string("internal error: ") + e.what());
   } catch (...) {

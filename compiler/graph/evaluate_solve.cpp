@@ -400,7 +400,7 @@ std::vector<Tensor> solve_value(const Node& solve, std::span<const Tensor* const
     return observed_parts(p, [&](size_t k) -> const Vector& { return states[k]; });
   }
   const auto [observed, starts] = march(p, Grid(p));
-  return observed_parts(p, [&](size_t k) -> const Vector& { return observed[k]; });
+  return observed_parts(p, [&points = observed](size_t k) -> const Vector& { return points[k]; });
 }
 
 std::vector<Tensor> adjoint_value(const Node& adjoint, std::span<const Tensor* const> primal,

@@ -21,7 +21,7 @@ std::optional<Affine> sum_of(const std::optional<Affine>& a, int64_t factor, con
   sum.map.offset = sum.map.offset + Extent(factor) * b->map.offset;
   for (auto [axis, coefficient] : b->map.terms) {
     auto at = std::find_if(sum.map.terms.begin(), sum.map.terms.end(),
-                           [&](auto& term) { return term.first >= axis; });
+                           [own = axis](auto& term) { return term.first >= own; });
     if (at == sum.map.terms.end() || at->first != axis) at = sum.map.terms.insert(at, {axis, 0});
     at->second += factor * coefficient;
     if (at->second == 0) sum.map.terms.erase(at);

@@ -5,6 +5,7 @@
 #include <bit>
 #include <numeric>
 
+#include "compiler/graph/limit.hpp"
 #include "compiler/graph/op.hpp"
 
 namespace nodec::graph {
@@ -229,6 +230,8 @@ void complete(Node& node) {
 }
 
 Ref Graph::Store::intern(Node node) {
+  work += 4 + 2 * node.operands.size();
+  if (work > work_limit) throw TooManyNodes{work_limit, "steps of simplification"};
   if (node.is(Kind::map) && node.as<Map>().op->commutative) {
     std::stable_sort(node.operands.begin(), node.operands.end(), comes_before);
   } else if (node.is(Kind::contract)) {
@@ -245,6 +248,7 @@ Ref Graph::Store::intern(Node node) {
   node.order = hash.order;
   if (Ref known = node_table.find(node.hash, [&](const Node& other) { return equal(other, node); }))
     return known;
+  if (nodes.size() >= nodes_limit) throw TooManyNodes{added_nodes, "graph nodes"};
   node.id = static_cast<int>(nodes.size());
   nodes.push_back(std::move(node));
   node_table.insert(nodes.back().hash, &nodes.back());

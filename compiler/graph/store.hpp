@@ -47,12 +47,18 @@ class Interned {
 };
 
 struct Graph::Store {
+  static Store& of(Graph& g) { return *g.store_; }
+
   std::deque<Node> nodes;  // their addresses are stable
   std::deque<Lambda> lambdas;
   std::deque<Tableau> tableaux;
   Interned<Node> node_table;
   Interned<Lambda> lambda_table;
   int next_binder = open_binder;
+  // Set by limit.hpp: how many nodes there may be, and how much may be looked at to make them: most nodes
+  // that a derivative asks for are known or simplify, and joining arrays looks at every part.
+  size_t nodes_limit = SIZE_MAX, work_limit = SIZE_MAX, work = 0;
+  size_t added_nodes = 0;  // that the limit was given for
 
   // Kind, type, operands, payload and parts are given, and the base of a leaf. Nothing is simplified here.
   Ref intern(Node node);

@@ -301,6 +301,7 @@ Value Elaborator::instantiate(const syntax::Instance& decl, const std::string& p
         diagnostics_.report(Id::recursion, site.callee, itself.text).note(itself.span, "it is defined here");
         throw Abandon{};
       }
+      count_work(written.span, work_of_instance);
       site.arguments = actuals(call->arguments, *scope);
       if (layer) return {make_layer(*layer, path, source_path, site)};
       return {make_field(*field->decl, field->scope, path, source_path, &site)};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 
 #include "compiler/graph/algebra.hpp"
 #include "compiler/semantics/elaborator.hpp"
@@ -52,6 +53,8 @@ Value Elaborator::derivative(const std::string& name, const syntax::Call& call, 
       throw Abandon{};
     }
   }
+  constexpr int64_t steps_per_node = 2;
+  count_work(span, steps_per_node * static_cast<int64_t>(graph::postorder(std::span(&e.ref, 1)).size()));
   // What e was made of shows, but for x itself.
   std::vector<Ref*> roots{&e.ref};
   resolve(0, roots, x.ref);

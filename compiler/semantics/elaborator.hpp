@@ -12,6 +12,7 @@
 
 #include "compiler/derive/derive.hpp"
 #include "compiler/graph/graph.hpp"
+#include "compiler/graph/limit.hpp"
 #include "compiler/graph/tableau.hpp"
 #include "compiler/semantics/module.hpp"
 #include "compiler/semantics/value.hpp"
@@ -86,10 +87,11 @@ struct MethodUse {
   Span norm_span;
 };
 
-// How many elements an array may have, how many nodes and steps an elaboration.
 constexpr int64_t largest_array = int64_t{1} << 31;
-constexpr size_t largest_graph = 1'000'000;
-constexpr int64_t most_steps = 1'000'000;
+// What makes a step of a loop, a scope with its names, an instance with its paths cost in steps of
+// elaboration.
+constexpr int64_t work_of_instance = 60;
+constexpr int64_t most_known = 1'000'000;  // elements of an array that is computed while checking
 constexpr int deepest = 1400;
 constexpr int most_axes = 16;
 constexpr int64_t unrolled_steps = 16;  // of a fold that could be a loop
@@ -156,7 +158,13 @@ class Elaborator {
   [[noreturn]] void unsupported(const std::string& what, Span span) {
     fail(Id::not_supported_yet, span, what);
   }
-  void count_work(Span span);
+  // Ends the statement when the program has asked for more work than it may.
+  void count_work(Span span, int64_t steps = 1);
+  // Told once: what else the program asks for is too much for the same reason.
+  [[noreturn]] void expands(Span span, size_t limit, const char* what);
+  [[noreturn]] void expands(const graph::TooManyNodes& found, Span span) {
+    expands(span, found.limit, found.what);
+  }
 
   // ---- shapes.cpp: loops, broadcasting, integers
   std::vector<int> union_of(const std::vector<int>& a, const std::vector<int>& b) const;
@@ -352,6 +360,8 @@ class Elaborator {
                                             const std::string& source_path, CallSite& site);
   bool common_member(const syntax::DeclPtr& decl, const ScopePtr& scope);
   void guarded(const std::function<void()>& statement);
+  // Also where the statement makes too many nodes outside of an expression.
+  void guarded(Span span, const std::function<void()>& statement);
 
   // ---- field.cpp
   std::shared_ptr<FieldInstance> make_field(const syntax::FieldDecl& decl, const ScopePtr& outer,
@@ -375,8 +385,9 @@ class Elaborator {
   // ---- solve.cpp, methods.cpp
   Value solve(const syntax::Solve& solve, Span span, Scope& scope);
   void check_times(const syntax::Solve& solve, Ref t0, Ref times);
-  // The elements of a value that depends on nothing given at run time.
-  std::optional<std::vector<double>> known_values(Ref ref) const;
+  // The elements of a value that depends on nothing given at run time, where they are not too many to
+  // compute.
+  std::optional<std::vector<double>> known_values(Ref ref, Span span);
   void adjoint_of(const syntax::Method* written, MethodUse& method, graph::SolveInfo& info, Scope& scope);
   MethodUse method(const syntax::Method* written, Extent elements, Scope& scope);
   const graph::Tableau* tableau(const std::string& name, Span span, Scope& scope);
@@ -446,7 +457,7 @@ class Elaborator {
   Model* model_ = nullptr;
   bool in_metric_ = false, in_field_ = false;
   int depth_ = 0;
-  int64_t steps_ = 0;
+  int64_t work_ = 0;
 };
 
 }  // namespace nodec::semantics

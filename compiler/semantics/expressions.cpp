@@ -11,7 +11,7 @@ namespace nodec::semantics {
 using graph::Element;
 using graph::Kind;
 
-Value Elaborator::evaluate(const Expr& expr, Scope& scope) {
+Value Elaborator::evaluate(const Expr& expr, Scope& scope) try {
   Restored<int> depth(depth_, depth_ + 1);
   if (depth_ > deepest) fail(Id::nesting_too_deep, expr.span, deepest);
   count_work(expr.span);
@@ -48,6 +48,8 @@ Value Elaborator::evaluate(const Expr& expr, Scope& scope) {
     return {parts};
   }
   fail(Id::string_out_of_place, expr.span);
+} catch (const graph::TooManyNodes& found) {
+  expands(found, expr.span);
 }
 
 Tensor Elaborator::tensor(const Expr& expr, Scope& scope) {

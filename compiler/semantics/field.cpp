@@ -233,9 +233,10 @@ std::vector<Tensor> Elaborator::right_hand_side(const FieldInstance& field, cons
     });
   }
   // What no equation reads must make sense all the same.
-  for (auto& [name, binding] : scope->names) {
-    if (binding.state == Binding::State::pending && name != "t")
-      guarded([&] { force(binding, name, binding.span); });
+  for (auto& entry : scope->names) {
+    Binding& binding = entry.second;
+    if (binding.state == Binding::State::pending && entry.first != "t")
+      guarded([&] { force(binding, entry.first, binding.span); });
   }
   if (failed || result.size() != field.states.size()) throw Abandon{};
   for (Tensor& derivative : result) roots.push_back(&derivative.ref);

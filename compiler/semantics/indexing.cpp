@@ -77,7 +77,9 @@ void Elaborator::check_guarded(const Tensor& k, const Extent& n, Span at) {
   const auto& shape = outside.ref->type.shape;
   const bool sized = std::all_of(shape.begin(), shape.end(), [](const Extent& e) { return e.is_constant(); });
   if (!sized || outside.ref->base != graph::Base::constant || !outside.ref->free.empty()) return;
-  for (double bad : graph::evaluate(outside.ref, {}).values) {
+  const std::optional<std::vector<double>> known = known_values(outside.ref, at);
+  if (!known) return;
+  for (double bad : *known) {
     if (bad != 0) fail(Id::index_out_of_range, at, extreme(*k.affine, true).offset.text(), n.text());
   }
 }
@@ -107,7 +109,8 @@ Elaborator::IndexedAxis Elaborator::index_axis(const syntax::IndexItem& item, co
     axis.vanishes = false;
     axis.length = k.shape()[0];
     axis.gathered = from_end(k, n, item.span);
-    const std::optional<std::vector<double>> known = n.is_constant() ? known_values(k.ref) : std::nullopt;
+    const std::optional<std::vector<double>> known =
+        n.is_constant() ? known_values(k.ref, item.span) : std::nullopt;
     for (size_t i = 0; known && i < known->size(); ++i) {
       const auto at = static_cast<int64_t>((*known)[i]);
       if (at < -n.value() || at >= n.value())

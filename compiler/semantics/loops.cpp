@@ -154,9 +154,9 @@ Value Elaborator::stacked(const Value& body, const OpenLoops& open,
         !condition.loops.empty()) {
       fail(Id::filter_not_constant, comprehension.iteration.condition->span);
     }
-    if (condition.type().size().value() > most_steps)
-      fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "elements to choose from");
-    const std::vector<double> truth = graph::evaluate(condition.ref, {}).values;
+    const std::optional<std::vector<double>> known = known_values(condition.ref, span);
+    if (!known) expands(span, most_known, "elements to choose from");
+    const std::vector<double>& truth = *known;
     const auto count = static_cast<int64_t>(truth.size());
     std::vector<double> kept;
     for (int64_t i = 0; i < count; ++i) {
@@ -292,8 +292,8 @@ void Elaborator::each_step(const Ranges& over, Span span, Scope& scope,
   int64_t total = 1;
   for (const Ranges::Variable& variable : over.variables) {
     const int64_t count = variable.count.value();
-    if (count > 0 && total > most_steps / count)
-      fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "steps of elaboration");
+    if (count > 0 && total > options_.work / count)
+      expands(span, static_cast<size_t>(options_.work), "steps of elaboration");
     total *= count;
   }
   for (int64_t i = 0; i < total; ++i) {

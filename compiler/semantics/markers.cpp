@@ -19,6 +19,10 @@ void Elaborator::resolve(size_t frame, const std::vector<Ref*>& roots, Ref kept)
     if (markers_[i].variable == kept) continue;
     std::vector<Ref> before;
     for (Ref* root : roots) before.push_back(*root);
+    constexpr size_t visited_per_step = 4;
+    work_ += static_cast<int64_t>(graph::postorder(before).size() / visited_per_step);
+    if (work_ > options_.work)
+      throw graph::TooManyNodes{static_cast<size_t>(options_.work), "steps of elaboration"};
     std::vector<Ref> after = g_.substitute(before, {{markers_[i].variable, markers_[i].value.ref}});
     for (size_t k = 0; k < roots.size(); ++k) *roots[k] = after[k];
   }

@@ -133,6 +133,10 @@ struct Module {
   std::vector<Field> fields;  // instances, not templates
 };
 
+// How many steps an elaboration takes before it is refused; of nodes it makes a tenth as many. A text of a
+// few lines can ask for more than any machine has.
+constexpr int64_t default_work = 1'000'000;
+
 // What overrides the text.
 struct Options {
   std::map<std::string, int64_t> dims;   // -D
@@ -142,6 +146,7 @@ struct Options {
   std::optional<double> rtol, atol;
   bool double_precision = true;  // of the run: what tolerances can ask for
   bool remarks = false;          // report those too
+  int64_t work = default_work;
 };
 
 // Where `use` finds files: the text of a file, or nothing. `path` is what stands in the text, resolved

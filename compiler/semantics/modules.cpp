@@ -18,7 +18,10 @@ Elaborator::Elaborator(Module& module, const Options& options, const Reader& rea
       options_(options),
       reader_(reader),
       files_(files),
-      diagnostics_(diagnostics) {}
+      diagnostics_(diagnostics) {
+  constexpr int64_t work_of_node = 10;
+  graph::limit(g_, static_cast<size_t>(options.work / work_of_node));
+}
 
 namespace {
 
@@ -64,7 +67,7 @@ void Elaborator::run(const syntax::File& file) {
     if (binding.span.file == file.id) by_place[binding.span.begin] = {&name, &binding};
   }
   for (const auto& decl : file.declarations) {
-    guarded([&] {
+    guarded(decl->span, [&] {
       for (auto at = by_place.lower_bound(decl->span.begin); at != by_place.end(); ++at) {
         const auto [name, binding] = at->second;
         if (binding->span.end > decl->span.end) break;
@@ -264,6 +267,9 @@ std::optional<Model> solve_model(Module& module, const Field& field, const std::
   try {
     return Elaborator(module, options, Reader(), files, diagnostics).field_model(field, given);
   } catch (const Abandon&) {
+    return std::nullopt;
+  } catch (const graph::TooManyNodes& too_many) {
+    diagnostics.report(Id::expansion_too_large, field.span, too_many.limit, too_many.what);
     return std::nullopt;
   }
 }

@@ -240,7 +240,7 @@ Elaborator::Stepped Elaborator::unrolled_stack(const Ranges& over, const syntax:
   each_step(over, span, scope, [&](const ScopePtr& inner) {
     if (iteration.condition) {
       const Tensor wanted = condition(*iteration.condition, *inner);
-      const std::optional<std::vector<double>> known = known_values(wanted.ref);
+      const std::optional<std::vector<double>> known = known_values(wanted.ref, span);
       if (!known || known->size() != 1)
         unsupported("a loop with a condition around a solve or derivative that varies with it", span);
       if (known->front() == 0) return;

@@ -37,6 +37,9 @@ Value Elaborator::force(Binding& binding, const std::string& name, Span use) {
       binding.value = binding.make();
     } catch (const Abandon&) {
       binding.value = Value{Failed{}};
+    } catch (const graph::TooManyNodes& found) {
+      binding.value = Value{Failed{}};
+      guarded([&] { expands(found, use); });
     }
     binding.make = nullptr;
     binding.state = Binding::State::ready;
@@ -136,11 +139,17 @@ void Elaborator::suggest(source::Diagnostic& diagnostic, const std::string& name
     diagnostic.fix(span, near);
 }
 
-void Elaborator::count_work(Span span) {
-  if (++steps_ > most_steps)
-    fail(Id::expansion_too_large, span, static_cast<long>(most_steps), "steps of elaboration");
-  if (g_.size() > largest_graph)
-    fail(Id::expansion_too_large, span, static_cast<long>(largest_graph), "graph nodes");
+void Elaborator::count_work(Span span, int64_t steps) {
+  work_ += std::min(steps, options_.work + 1);
+  if (work_ > options_.work) expands(span, static_cast<size_t>(options_.work), "steps of elaboration");
+}
+
+void Elaborator::expands(Span span, size_t limit, const char* what) {
+  const auto& told = diagnostics_.all();
+  const bool before =
+      std::any_of(told.begin(), told.end(), [](const auto& d) { return d.id == Id::expansion_too_large; });
+  if (!before) diagnostics_.report(Id::expansion_too_large, span, limit, what);
+  throw Abandon{};
 }
 
 void Elaborator::guarded(const std::function<void()>& statement) {
@@ -149,6 +158,16 @@ void Elaborator::guarded(const std::function<void()>& statement) {
   } catch (const Abandon&) {
     // Reported already; what the statement would have declared stays failed.
   }
+}
+
+void Elaborator::guarded(Span span, const std::function<void()>& statement) {
+  guarded([&] {
+    try {
+      statement();
+    } catch (const graph::TooManyNodes& found) {
+      expands(found, span);
+    }
+  });
 }
 
 }  // namespace nodec::semantics

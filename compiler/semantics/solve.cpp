@@ -1,6 +1,7 @@
 // `solve F(…) …`: an initial value problem from its clauses.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <span>
 
 #include "compiler/derive/derive.hpp"
@@ -16,6 +17,19 @@ using graph::Kind;
 
 namespace {
 
+// The multiplications of a contraction of constant extents.
+double products(const graph::Node& contraction) {
+  std::map<char, double> extents;
+  const auto& contract = contraction.as<graph::Contract>();
+  for (size_t i = 0; i < contraction.operands.size(); ++i)
+    for (size_t axis = 0; axis < contract.operands[i].size(); ++axis)
+      extents[contract.operands[i][axis]] =
+          static_cast<double>(contraction.operands[i]->type.shape[axis].value());
+  double n = 1;
+  for (const auto& [label, extent] : extents) n *= extent;
+  return n;
+}
+
 const std::vector<std::string> adjoint_names = {"checkpoint", "backsolve", "interpolate", "reversible"};
 
 }  // namespace
@@ -25,21 +39,25 @@ bool Elaborator::reads(const std::vector<Ref>& roots, Ref variable) const {
   return std::find(nodes.begin(), nodes.end(), variable) != nodes.end();
 }
 
-std::optional<std::vector<double>> Elaborator::known_values(Ref ref) const {
-  constexpr int64_t largest = 1'000'000;
+std::optional<std::vector<double>> Elaborator::known_values(Ref ref, Span span) {
+  constexpr double most_computed = 16'000'000, computed_per_step = 64;
   if (ref->base != graph::Base::constant || !ref->free.empty()) return {};
+  double computed = 0;
   for (Ref node : graph::postorder(std::span(&ref, 1))) {
     const Extent size = node->type.size();
-    if (node->is(Kind::solve) || node->is(Kind::adjoint) || !size.is_constant() || size.value() > largest)
+    if (node->is(Kind::solve) || node->is(Kind::adjoint) || !size.is_constant() || size.value() > most_known)
       return {};
+    computed += node->is(Kind::contract) ? products(*node) : static_cast<double>(size.value());
   }
+  if (computed > most_computed) return {};
+  count_work(span, static_cast<int64_t>(computed / computed_per_step));
   return graph::evaluate(ref, {}).values;
 }
 
 // What is known of the times when compiling: the rest is seen when the data are loaded, or by the solve.
 void Elaborator::check_times(const syntax::Solve& solve, Ref t0, Ref times) {
   const Span from = solve.from ? solve.from->span : Span{}, at = solve.at ? solve.at->span : solve.to->span;
-  const std::optional<std::vector<double>> observed = known_values(times), initial = known_values(t0);
+  const std::optional<std::vector<double>> observed = known_values(times, at), initial = known_values(t0, at);
   if (initial && solve.from && !std::isfinite(initial->front()))
     fail(Id::time_not_finite, from, "the initial time", initial->front());
   if (!observed) return;
