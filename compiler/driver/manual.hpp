@@ -9,7 +9,8 @@ class App;
 
 namespace nodec::driver {
 
-// What `--help` tells of every verb, in one page: options that all verbs take stand in a section of their own.
+// What `--help` tells of every verb, in one page: options that all verbs take stand in a section of their
+// own.
 std::string manual(const CLI::App& app);
 
 }  // namespace nodec::driver
