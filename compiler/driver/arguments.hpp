@@ -39,7 +39,7 @@ struct Arguments {
   // compile
   std::string emit, emit_after;
   // solve
-  std::string field;
+  std::string field, picture;
   std::vector<std::string> sets;
   double from = 0, to = 1;
   int64_t points = 100;

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "compiler/driver/panels.hpp"
+
 namespace nodec::driver {
 namespace {
 
@@ -30,26 +32,8 @@ void Thinned::add(double step, double value) {
 }
 
 std::vector<Panel> LivePicture::panels() const {
-  Panel panel;
-  panel.title = "training";
-  panel.x_label = "step";
-  panel.y_label = "loss";
-  panel.logarithmic = true;
-  const auto add = [&](const char* name, const Thinned& losses) {
-    if (losses.steps().empty()) return;
-    panel.curves.push_back({name,
-                            Curve::Style::line,
-                            static_cast<int>(panel.curves.size()),
-                            losses.steps(),
-                            losses.values(),
-                            {},
-                            {}});
-    for (const double value : losses.values())
-      if (!(value > 0)) panel.logarithmic = false;
-  };
-  add("loss", loss_);
-  add("validation", validation_);
-  return {panel};
+  return {over_steps(
+      {{"loss", loss_.steps(), loss_.values()}, {"validation", validation_.steps(), validation_.values()}})};
 }
 
 void LivePicture::wait() {

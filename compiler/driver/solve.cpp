@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "compiler/driver/trajectory.hpp"
+#include "compiler/driver/panels.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -50,7 +50,14 @@ int solve(const Arguments& arguments) {
   std::set<std::string> rows;
   for (const auto& [name, array] : states) rows.insert(name);
   if (!write_out(arguments, states, false, rows)) return 1;
-  if (arguments.out.empty() && !arguments.quiet) print_csv(states);
+  if (!arguments.picture.empty()) {
+    const std::string problem = draw(panels_of(*trajectory, arguments), arguments.picture);
+    if (!problem.empty()) {
+      usage_error(problem);
+      return 1;
+    }
+  }
+  if (arguments.out.empty() && arguments.picture.empty() && !arguments.quiet) print_csv(states);
   return report(trajectory->failures);
 }
 

@@ -55,7 +55,13 @@ void solve_options(CLI::App& app, Arguments& a) {
   app.add_option("--weights", a.weights, "parameters: .safetensors or .npz (default: the initial ones)")
       ->type_name("FILE")
       ->check(not_empty());
-  out_option(app, a, "the trajectory: .csv or .npz (default: CSV on standard output)");
+  out_option(app, a,
+             "the trajectory: .csv or .npz (default: CSV on standard output, unless there is a picture)");
+  app.add_option("--plot", a.picture,
+                 "a picture of it, .svg or .png: along time, and the phase plane where there are two state "
+                 "elements; gnuplot draws it")
+      ->type_name("FILE")
+      ->check(not_empty());
 }
 
 void eval_options(CLI::App& app, Arguments& a) {
