@@ -28,20 +28,6 @@ model m {
 }
 )";
 
-Arrays take(const Arrays& data, const std::vector<int64_t>& rows) {
-  Arrays out;
-  for (const auto& [name, array] : data) {
-    Array& a = out[name];
-    a.shape = array.shape;
-    a.shape[0] = static_cast<int64_t>(rows.size());
-    const int64_t width = static_cast<int64_t>(array.values.size()) / array.shape[0];
-    for (const int64_t row : rows)
-      a.values.insert(a.values.end(), array.values.begin() + row * width,
-                      array.values.begin() + (row + 1) * width);
-  }
-  return out;
-}
-
 Arrays random_samples(int64_t count) {
   std::mt19937_64 engine(7);
   std::uniform_real_distribution<double> uniform(0, 1);

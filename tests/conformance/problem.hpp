@@ -61,6 +61,21 @@ class Problem {
   Arrays weights_;
 };
 
+// Some samples of data that all have a sample axis.
+inline Arrays take(const Arrays& data, const std::vector<int64_t>& rows) {
+  Arrays out;
+  for (const auto& [name, array] : data) {
+    Array& a = out[name];
+    a.shape = array.shape;
+    a.shape[0] = static_cast<int64_t>(rows.size());
+    const int64_t width = static_cast<int64_t>(array.values.size()) / array.shape[0];
+    for (const int64_t row : rows)
+      a.values.insert(a.values.end(), array.values.begin() + row * width,
+                      array.values.begin() + (row + 1) * width);
+  }
+  return out;
+}
+
 // |a − b| ≤ tolerance · max(|b|, floor) for every element.
 inline void check_close(const Array& a, const std::vector<double>& b, double tolerance,
                         double floor = 1e-300) {
