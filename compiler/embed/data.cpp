@@ -36,6 +36,7 @@ std::vector<runtime::Declared> declarations(const semantics::Model& model) {
     for (const graph::Extent& e : d.type.shape) out.shape.push_back(convert(e));
     out.integer = d.type.element == graph::Element::integer;
     if (d.bounds) out.bounds = {convert(d.bounds->first), convert(d.bounds->second)};
+    out.constant = d.constant;
     out.missing = d.missing;
     out.monotone = times.count(d.name) > 0;
     list.push_back(std::move(out));
