@@ -133,7 +133,8 @@ class Elaborator {
   void declare_file(const syntax::File& file, const ScopePtr& scope, bool main);
   void declare(const syntax::DeclPtr& decl, const ScopePtr& scope);
   void import(const syntax::Use& use, Span span, const ScopePtr& scope);
-  LoadedFile* load(const syntax::Use& use, Span span);
+  // With `only`, of stdlib/tableaux.node that method alone; null when it has none of the name.
+  LoadedFile* load(const syntax::Use& use, Span span, const std::string& only = "");
   void add_binding(const ScopePtr& scope, const std::string& name, Span span, std::function<Value()> make);
   void note_differentiated(const syntax::File& file);
   void check_unapplied(const syntax::Decl& decl, Scope& scope);

@@ -120,18 +120,16 @@ const graph::Tableau* Elaborator::tableau(const std::string& name, Span span, Sc
     if (auto* own = value.as<TableauName>()) return make_tableau(*own->decl, *own->scope);
     if (value.as<Failed>()) throw Abandon{};
   }
-  LoadedFile* methods = load({true, "tableaux", std::nullopt}, span);
-  if (!methods) throw Abandon{};
-  auto found = methods->scope->names.find(name);
-  if (found != methods->scope->names.end()) {
-    Value value = force(found->second, name, span);
+  const syntax::Use file{true, "tableaux", std::nullopt};
+  if (LoadedFile* method = load(file, span, name)) {
+    Value value = force(method->scope->names.at(name), name, span);
     if (auto* built_in = value.as<TableauName>()) return make_tableau(*built_in->decl, *built_in->scope);
   }
   if (std::find(later_methods.begin(), later_methods.end(), name) != later_methods.end()) {
     unsupported("the method '" + name + "'", span);
   }
   std::vector<std::string> names(later_methods.begin(), later_methods.end());
-  for (const auto& [known, binding] : methods->scope->names) names.push_back(known);
+  for (const auto& [known, binding] : load(file, span)->scope->names) names.push_back(known);
   unknown("method", name, span, names);
 }
 

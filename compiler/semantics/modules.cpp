@@ -25,6 +25,15 @@ Elaborator::Elaborator(Module& module, const Options& options, const Reader& rea
 
 namespace {
 
+// One method of the file of all, at its own lines: reading the others would take longer than most programs.
+std::optional<std::string> tableau_alone(std::string_view text, const std::string& name) {
+  const size_t begin = text.find("\ntableau " + name + " {");
+  if (begin == text.npos) return {};
+  const size_t first = begin + 1, end = text.find("\n}", begin) + 3;
+  std::string alone(static_cast<size_t>(std::count(text.begin(), text.begin() + first, '\n')), '\n');
+  return alone.append(text.substr(first, end - first));
+}
+
 std::string name_of(const syntax::Decl& decl) {
   if (auto* d = std::get_if<syntax::DimDecl>(&decl.node)) return d->name.text;
   if (auto* d = std::get_if<syntax::ConstDecl>(&decl.node)) return d->name.text;
@@ -204,13 +213,19 @@ void Elaborator::import(const syntax::Use& use, Span span, const ScopePtr& scope
   }
 }
 
-Elaborator::LoadedFile* Elaborator::load(const syntax::Use& use, Span span) {
-  std::string name;
+Elaborator::LoadedFile* Elaborator::load(const syntax::Use& use, Span span, const std::string& only) {
+  std::string name, part;
   std::optional<std::string> text;
   if (use.stdlib) {
     name = "stdlib/" + use.path + ".node";
     std::string_view built_in = stdlib_text(use.path);
-    if (!built_in.empty()) text = std::string(built_in);
+    if (!only.empty()) {
+      text = tableau_alone(built_in, only);
+      if (!text) return nullptr;
+      part = " " + only;
+    } else if (!built_in.empty()) {
+      text = std::string(built_in);
+    }
   } else {
     std::filesystem::path importing = span.file >= 0 ? files_.name(span.file) : "";
     name = (importing.parent_path() / use.path).lexically_normal().generic_string();
@@ -222,12 +237,12 @@ Elaborator::LoadedFile* Elaborator::load(const syntax::Use& use, Span span) {
       diagnostic.note(found->second.from, "it is being read from here");
     throw Abandon{};
   }
-  auto found = loaded_.find(name);
+  auto found = loaded_.find(name + part);
   if (found != loaded_.end()) {
     if (!found->second.scope) throw Abandon{};
     return &found->second;
   }
-  LoadedFile& loaded = loaded_[name];
+  LoadedFile& loaded = loaded_[name + part];
   loaded.from = span;
   if (!use.stdlib) text = reader_ ? reader_(name) : std::nullopt;
   if (!text) {
