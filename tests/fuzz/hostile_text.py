@@ -139,7 +139,7 @@ def main():
     arguments.add_argument("nodec")
     arguments.add_argument("--size", type=int, default=10_000_000)
     arguments.add_argument("--depth", type=int, default=100_000)
-    arguments.add_argument("--seconds", type=float, default=20)
+    arguments.add_argument("--seconds", type=float, default=120)
     arguments.add_argument("--sanitized", action="store_true", help="no limit of address space")
     arguments.add_argument("--only", default="", help="texts with this in their name, and their times")
     options = arguments.parse_args()

@@ -110,7 +110,7 @@ def main():
     arguments.add_argument("folders", nargs="+", type=pathlib.Path)
     arguments.add_argument("--count", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--seconds", type=float, default=20)
+    arguments.add_argument("--seconds", type=float, default=120)
     arguments.add_argument("--keep", type=pathlib.Path)
     arguments.add_argument("--sanitized", action="store_true", help="no limit of address space")
     options = arguments.parse_args()

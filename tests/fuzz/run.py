@@ -2,7 +2,7 @@
 
 usage: run.py BUILD [TARGET...] [--seconds T] [--runs N] [--corpus FOLDER] [--seed N]
 
-BUILD is a build with -DNODEC_FUZZ=ON. T seconds are divided among the targets, most of them for text; an input that takes 10 seconds, asks for
+BUILD is a build with -DNODEC_FUZZ=ON. T seconds are divided among the targets, most of them for text; an input that takes a minute, asks for
 512 MiB at once or 1 GiB in all counts as found. With --runs each target makes N executions, however long they take. A
 corpus that is kept goes on from where it was.
 """
@@ -25,7 +25,7 @@ def share(target):
 
 def run(program, target, corpus, found, bound, seed):
     """The executions, the most seconds that one took, and what was found ("" if nothing)."""
-    options = [bound, "-timeout=10", "-rss_limit_mb=1024",
+    options = [bound, "-timeout=60", "-rss_limit_mb=1024",
                "-malloc_limit_mb=512", "-print_final_stats=1", "-reload=0", f"-seed={seed}",
                f"-artifact_prefix={found}/{target}-"]
     options += ["-max_len=4000", f"-dict={HERE / 'words.dict'}"] if target in OF_TEXT else ["-max_len=2000"]

@@ -34,7 +34,7 @@ with tempfile.TemporaryDirectory() as folder:
         while run.poll() is None and not (log.exists() and log.stat().st_size > 200):
             time.sleep(0.01)
         os.truncate(data, 4096)
-        err = run.communicate(timeout=60)[1].decode()
+        err = run.communicate(timeout=300)[1].decode()
     finally:
         run.kill()
     told = "became shorter while it was read" in err
