@@ -2,6 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "runtime/arrays.hpp"
 #include "runtime/binding.hpp"
@@ -34,6 +37,21 @@ inline bool same(const runtime::Arrays& a, const runtime::Arrays& b) {
 inline void require_told(const runtime::Errors& errors) {
   require(!errors.empty(), "what fails says why");
   for (const runtime::Error& error : errors) require(!error.message().empty(), "an error has a text");
+}
+
+// Reads the bytes as they are and as of a mapped file: the same arrays, or errors that tell. `read` takes
+// what keeps the mapping, or null.
+template <typename Read>
+std::optional<std::pair<runtime::Arrays, runtime::Arrays>> read_both_ways(Read read) {
+  const runtime::Result<runtime::Arrays> arrays = read(nullptr), mapped = read(std::make_shared<int>(0));
+  require(bool(arrays) == bool(mapped), "a mapped file is read as any other");
+  if (!arrays) {
+    require_told(arrays.errors());
+    return {};
+  }
+  for (const runtime::Arrays::Item& item : arrays->items()) require_sound(item.array);
+  require(same(*arrays, *mapped), "a mapped file has the same values");
+  return std::pair{*arrays, *mapped};
 }
 
 // Binds what a file holds to a model of every kind of datum: times, a series, integers in a range that
