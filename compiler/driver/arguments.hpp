@@ -33,6 +33,7 @@ struct Arguments {
   int64_t samples = 0;
   std::vector<std::string> definitions;
   bool json = false, quiet = false, time_passes = false, no_cache = false, remarks = false;
+  std::shared_ptr<Said> said = std::make_shared<Said>();
   // data and weights
   std::string data, weights, out;
   std::vector<std::string> columns;
@@ -51,7 +52,6 @@ struct Arguments {
   double tolerance = 1e-6;
   int64_t elements = 64;
   // train
-  std::shared_ptr<Said> said = std::make_shared<Said>();
   std::optional<int64_t> steps, epochs, batch, validation_interval;
   std::string validation, log, live;
   double checkpoint_seconds = 60;
