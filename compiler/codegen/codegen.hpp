@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "compiler/codegen/target.hpp"
 #include "compiler/schedule/program.hpp"
@@ -34,6 +35,9 @@ class Module {
 
 // The functions that the program lacks are emitted empty.
 Module emit(const schedule::Program& program, const Target& target);
+// The same code as at most `parts` modules that link with each other, of about equal work for a code
+// generator.
+std::vector<Module> emit_parts(const schedule::Program& program, const Target& target, int parts);
 
 // LLVM's text of the module; what LLVM's verifier finds wrong with it, "" when nothing.
 std::string print_llvm(const Module& module);

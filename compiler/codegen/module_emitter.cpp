@@ -1,7 +1,9 @@
 // Emits a module: types and attributes, then every function, then the four that the runtime calls.
 #include "compiler/codegen/module_emitter.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "compiler/codegen/codegen.hpp"
 #include "compiler/codegen/function_emitter.hpp"
@@ -85,16 +87,21 @@ llvm::Constant* ModuleEmitter::table(const Buffer& buffer) {
                                   llvm::ConstantArray::get(array, values), "table." + buffer.name);
 }
 
-void ModuleEmitter::emit() {
+void ModuleEmitter::emit(const std::vector<FunctionId>& here, bool entries) {
+  const bool alone = here.size() == program.functions.size();
   for (FunctionId id = 0; id < static_cast<FunctionId>(program.functions.size()); ++id) {
     const Function& function = program.functions[id];
     std::vector<llvm::Type*> arguments(3 + function.arguments.size(), pointer);
-    code_[id] = define("node." + function.name, layout.functions[id].stops ? boolean : nothing, arguments);
+    code_[id] =
+        define("node." + function.name, layout.functions[id].stops ? boolean : nothing, arguments, !alone);
     code_[id]->addFnAttr(llvm::Attribute::NoInline);
+    if (!alone) code_[id]->setVisibility(llvm::GlobalValue::HiddenVisibility);
   }
-  for (FunctionId id = 0; id < static_cast<FunctionId>(program.functions.size()); ++id) {
-    FunctionEmitter(*this, id).emit();
-  }
+  for (const FunctionId id : here) FunctionEmitter(*this, id).emit();
+  if (entries) emit_entries();
+}
+
+void ModuleEmitter::emit_entries() {
   emit_sizes();
   // Prologue and epilogue run with no tile: they work in what follows the uniforms.
   const auto entry = [&](const char* name, FunctionId id) {
@@ -116,17 +123,53 @@ void ModuleEmitter::emit() {
   entry("epilogue", program.epilogue);
 }
 
-Module emit(const Program& program, const Target& target) {
+namespace {
+
+Module emit_module(const Program& program, const Target& target, const std::vector<FunctionId>& here,
+                   bool entries) {
   const auto start = std::chrono::steady_clock::now();
   auto result = std::make_unique<LlvmModule>();
   result->target = target;
   result->context = std::make_unique<llvm::LLVMContext>();
   result->module = std::make_unique<llvm::Module>("nodec", *result->context);
   result->module->setTargetTriple(target.triple);
-  ModuleEmitter(program, target, *result->module).emit();
+  ModuleEmitter(program, target, *result->module).emit(here, entries);
   const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
   result->emit_milliseconds = taken.count();
   return Module(std::move(result));
+}
+
+// The largest functions first, each to the part that has least yet.
+std::vector<std::vector<FunctionId>> divide(const Program& program, int parts) {
+  const auto work = [&](FunctionId id) { return program.functions[id].types.size(); };
+  std::vector<FunctionId> order(program.functions.size());
+  std::iota(order.begin(), order.end(), FunctionId{0});
+  std::stable_sort(order.begin(), order.end(), [&](FunctionId a, FunctionId b) { return work(a) > work(b); });
+  const size_t most = std::max<size_t>(order.size(), 1);
+  std::vector<std::vector<FunctionId>> divided(std::clamp<size_t>(parts, 1, most));
+  std::vector<size_t> sums(divided.size());
+  for (const FunctionId id : order) {
+    const size_t least = std::min_element(sums.begin(), sums.end()) - sums.begin();
+    divided[least].push_back(id);
+    sums[least] += work(id) + 1;
+  }
+  return divided;
+}
+
+}  // namespace
+
+Module emit(const Program& program, const Target& target) {
+  std::vector<FunctionId> all(program.functions.size());
+  std::iota(all.begin(), all.end(), FunctionId{0});
+  return emit_module(program, target, all, true);
+}
+
+std::vector<Module> emit_parts(const Program& program, const Target& target, int parts) {
+  std::vector<Module> modules;
+  const std::vector<std::vector<FunctionId>> divided = divide(program, parts);
+  for (const std::vector<FunctionId>& here : divided)
+    modules.push_back(emit_module(program, target, here, modules.size() + 1 == divided.size()));
+  return modules;
 }
 
 }  // namespace nodec::codegen

@@ -15,7 +15,9 @@ namespace nodec::codegen {
 class ModuleEmitter {
  public:
   ModuleEmitter(const schedule::Program& program, const Target& target, llvm::Module& module);
-  void emit();
+  // Bodies of these functions alone; the others are another module's, which sees these. The entry points of
+  // the runtime come with `entries`.
+  void emit(const std::vector<schedule::FunctionId>& here, bool entries);
 
   const schedule::Program& program;
   const Target& target;
@@ -73,6 +75,7 @@ class ModuleEmitter {
   llvm::Function* kernel(const std::string& name, llvm::ArrayRef<llvm::Type*> arguments,
                          llvm::function_ref<void(llvm::Function*, Builder&)> body);
   void emit_sizes();
+  void emit_entries();
 
   std::map<schedule::FunctionId, llvm::Function*> code_;
   std::map<std::string, llvm::Function*> kernels_;

@@ -21,10 +21,10 @@ namespace fs = std::filesystem;
 
 constexpr uintmax_t most_bytes = uintmax_t{256} << 20;
 
-// What stands before the object's bytes.
+// What stands before the object: then come the sizes of its files, and the files.
 struct Header {
-  char magic[8] = {'n', 'o', 'd', 'e', 'c', 'o', 'b', '1'};
-  int64_t code_bytes = 0, bytes = 0;
+  char magic[8] = {'n', 'o', 'd', 'e', 'c', 'o', 'b', '2'};
+  int64_t code_bytes = 0, files = 0;
   char digest[16] = {};
 };
 
@@ -90,16 +90,24 @@ std::optional<jit::Object> kept_object(const std::string& folder, const std::str
   if (!file || file->size() < sizeof(Header)) return {};
   Header header;
   std::memcpy(&header, file->data(), sizeof header);
-  const std::span<const std::byte> bytes = std::span(*file).subspan(sizeof header);
+  std::span<const std::byte> bytes = std::span(*file).subspan(sizeof header);
   if (std::memcmp(header.magic, Header{}.magic, sizeof header.magic) != 0 ||
-      header.bytes != static_cast<int64_t>(bytes.size()) ||
       std::string_view(header.digest, sizeof header.digest) != digest_of(bytes))
     return {};
+  const size_t files = static_cast<size_t>(header.files);
+  if (files > bytes.size() / sizeof(uint64_t)) return {};
+  std::vector<uint64_t> sizes(files);
+  std::memcpy(sizes.data(), bytes.data(), files * sizeof(uint64_t));
+  bytes = bytes.subspan(files * sizeof(uint64_t));
+  jit::Object object;
+  for (const uint64_t size : sizes) {
+    if (size > bytes.size()) return {};
+    const char* first = reinterpret_cast<const char*>(bytes.data());
+    object.files.emplace_back(first, first + size);
+    bytes = bytes.subspan(size);
+  }
   std::error_code ignored;
   fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
-  jit::Object object;
-  const char* first = reinterpret_cast<const char*>(bytes.data());
-  object.bytes.assign(first, first + bytes.size());
   object.code_bytes = header.code_bytes;
   object.target = target;
   return object;
@@ -112,10 +120,18 @@ void keep_object(const std::string& folder, const std::string& fingerprint, cons
   if (!is_private(folder)) return;
   Header header;
   header.code_bytes = object.code_bytes;
-  header.bytes = static_cast<int64_t>(object.bytes.size());
-  digest_of(std::as_bytes(std::span(object.bytes))).copy(header.digest, sizeof header.digest);
-  const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(&header, 1)),
-                                               std::as_bytes(std::span(object.bytes))};
+  header.files = static_cast<int64_t>(object.files.size());
+  std::vector<std::byte> bytes;
+  const auto append = [&](std::span<const std::byte> more) {
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  };
+  for (const std::vector<char>& code : object.files) {
+    const uint64_t size = code.size();
+    append(std::as_bytes(std::span(&size, 1)));
+  }
+  for (const std::vector<char>& code : object.files) append(std::as_bytes(std::span(code)));
+  digest_of(bytes).copy(header.digest, sizeof header.digest);
+  const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(&header, 1)), bytes};
   if (runtime::write_bytes(file_of(folder, fingerprint), pieces)) discard_oldest(folder);
 }
 

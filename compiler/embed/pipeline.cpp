@@ -1,9 +1,11 @@
 // One model through every stage: derive, schedule, codegen, jit.
 #include "compiler/embed/pipeline.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
+#include <thread>
 
 #include "compiler/codegen/codegen.hpp"
 #include "compiler/embed/object_cache.hpp"
@@ -96,11 +98,22 @@ std::string too_large(const Derived& derived) {
   return unrolls(graph::postorder(roots).size(), most_results_nodes, "graph nodes");
 }
 
-// "" or why no code is made of the program.
-std::string too_large(const schedule::Program& program) {
+size_t values_of(const schedule::Program& program) {
   size_t values = 0;
   for (const schedule::Function& function : program.functions) values += function.types.size();
-  return unrolls(values, most_values, "values of machine code");
+  return values;
+}
+
+// "" or why no code is made of the program.
+std::string too_large(const schedule::Program& program) {
+  return unrolls(values_of(program), most_values, "values of machine code");
+}
+
+// A part is worth a thread where making its code takes longer than starting one and a second code generator.
+int code_parts(const schedule::Program& program) {
+  constexpr size_t worth_a_thread = 500;
+  const size_t threads = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 4);
+  return static_cast<int>(std::clamp<size_t>(values_of(program) / worth_a_thread, 1, threads));
 }
 
 }  // namespace
@@ -132,9 +145,9 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   jit::Result<jit::Object> object{cache.empty() ? std::nullopt : kept_object(cache, key, target), ""};
   const bool cached = static_cast<bool>(object);
   if (!cached) {
-    codegen::Module ir = codegen::emit(program, target);
+    std::vector<codegen::Module> parts = codegen::emit_parts(program, target, code_parts(program));
     clock.stamp("codegen");
-    object = jit::compile(std::move(ir));
+    object = jit::compile(std::move(parts));
   }
   if (!object) return {nullptr, "internal error in jit: " + object.error};
   jit::Result<jit::Code> code = jit::load(*object);

@@ -24,6 +24,7 @@ struct Result {
   explicit operator bool() const { return value.has_value(); }
   T& operator*() { return *value; }
   T* operator->() { return &*value; }
+  const T& operator*() const { return *value; }
 };
 
 // Of each stage, in milliseconds of wall time.
@@ -31,9 +32,9 @@ struct Timings {
   double emit = 0, generate = 0, link = 0;
 };
 
-// A relocatable object file of the target's format.
+// Relocatable object files of the target's format, which link with each other.
 struct Object {
-  std::vector<char> bytes;
+  std::vector<std::vector<char>> files;
   int64_t code_bytes = 0;  // machine instructions alone
   codegen::Target target;
   Timings timings;
@@ -57,6 +58,8 @@ std::string fingerprint(const schedule::Program& program, const codegen::Target&
 
 // Machine code of a module, optimized first.
 Result<Object> compile(codegen::Module module);
+// The same of modules that link with each other, each by a thread of its own.
+Result<Object> compile(std::vector<codegen::Module> parts);
 // Its assembly text.
 Result<std::string> assembly(codegen::Module module);
 

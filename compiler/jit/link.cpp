@@ -49,9 +49,10 @@ llvm::Expected<std::shared_ptr<orc::LLJIT>> link(const Object& object) {
                      .create();
   if (!session) return session.takeError();
   if (auto error = define_library(**session)) return error;
-  auto bytes = llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(object.bytes.data(), object.bytes.size()),
-                                                    "nodec");
-  if (auto error = (*session)->addObjectFile(std::move(bytes))) return error;
+  for (const std::vector<char>& file : object.files) {
+    auto bytes = llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(file.data(), file.size()), "nodec");
+    if (auto error = (*session)->addObjectFile(std::move(bytes))) return error;
+  }
   return std::shared_ptr<orc::LLJIT>(std::move(*session));
 }
 

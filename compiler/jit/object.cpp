@@ -1,5 +1,6 @@
 // Module -> object file or assembly text, by LLVM's code generator for the module's target.
 #include <chrono>
+#include <future>
 #include <mutex>
 
 #include "compiler/codegen/llvm_module.hpp"
@@ -105,14 +106,8 @@ int64_t code_bytes(const std::vector<char>& bytes) {
   return size;
 }
 
-}  // namespace
-
-Result<Object> compile(codegen::Module module) {
-  Object object;
-  object.target = module.target();
-  object.timings.emit = module.emit_milliseconds();
+Result<std::vector<char>> file_of(codegen::Module& module) {
   std::string error;
-  const Clock generating;
   const auto machine = machine_for(module.target(), error);
   if (!machine) return {std::nullopt, error};
   llvm::SmallVector<char, 0> bytes;
@@ -120,9 +115,38 @@ Result<Object> compile(codegen::Module module) {
   if (!write(module, *machine, llvm::CodeGenFileType::ObjectFile, stream)) {
     return {std::nullopt, "the target writes no object files"};
   }
-  object.bytes.assign(bytes.begin(), bytes.end());
+  return {std::vector<char>(bytes.begin(), bytes.end()), ""};
+}
+
+}  // namespace
+
+Result<Object> compile(codegen::Module module) {
+  std::vector<codegen::Module> parts;
+  parts.push_back(std::move(module));
+  return compile(std::move(parts));
+}
+
+Result<Object> compile(std::vector<codegen::Module> parts) {
+  Object object;
+  const Clock generating;
+  std::vector<std::future<Result<std::vector<char>>>> others;
+  for (size_t n = 1; n < parts.size(); ++n)
+    others.push_back(std::async(std::launch::async, [&part = parts[n]] { return file_of(part); }));
+  std::string error;
+  const auto keep = [&](Result<std::vector<char>> file) {
+    if (!file) {
+      error = file.error;
+      return;
+    }
+    object.code_bytes += code_bytes(*file);
+    object.files.push_back(std::move(*file));
+  };
+  keep(file_of(parts.at(0)));
+  for (auto& other : others) keep(other.get());
+  if (!error.empty()) return {std::nullopt, error};
+  object.target = parts[0].target();
+  for (const codegen::Module& part : parts) object.timings.emit += part.emit_milliseconds();
   object.timings.generate = generating.milliseconds();
-  object.code_bytes = code_bytes(object.bytes);
   return {std::move(object), ""};
 }
 

@@ -42,15 +42,24 @@ std::vector<double> numbers(size_t count, int seed) {
 
 test::CompiledRun check(const schedule::Program& program, const schedule::Batch& batch) {
   REQUIRE(schedule::verify(program) == "");
-  codegen::Module module = codegen::emit(program, codegen::host_target());
-  REQUIRE(codegen::verify_llvm(module) == "");
-  auto code = jit::load(std::move(module));
-  REQUIRE_MESSAGE(code, code.error);
   const schedule::BatchResult expected = schedule::interpret(program, batch);
   REQUIRE(expected.fault == "");
-  test::CompiledRun run = test::run_compiled(program, batch, *code);
-  CHECK(test::difference(expected, run.result) == "");
-  CHECK(run.guards_intact);
+  // As one module, and as functions of several that call each other.
+  test::CompiledRun run;
+  const int most = static_cast<int>(std::min<size_t>(program.functions.size(), 3));
+  for (int parts = 1; parts <= most; ++parts) {
+    CAPTURE(parts);
+    std::vector<codegen::Module> modules = codegen::emit_parts(program, codegen::host_target(), parts);
+    CHECK(modules.size() == static_cast<size_t>(parts));
+    for (const codegen::Module& module : modules) REQUIRE(codegen::verify_llvm(module) == "");
+    const auto object = jit::compile(std::move(modules));
+    REQUIRE_MESSAGE(object, object.error);
+    auto code = jit::load(*object);
+    REQUIRE_MESSAGE(code, code.error);
+    run = test::run_compiled(program, batch, *code);
+    CHECK(test::difference(expected, run.result) == "");
+    CHECK(run.guards_intact);
+  }
   return run;
 }
 

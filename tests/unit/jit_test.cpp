@@ -44,7 +44,7 @@ TEST_CASE("an object's bytes alone are enough to load it, more than once") {
   {
     auto object = jit::compile(codegen::emit(scaling(5), codegen::host_target()));
     REQUIRE_MESSAGE(object, object.error);
-    kept.bytes = object->bytes;
+    kept.files = object->files;
     kept.target = object->target;
     CHECK(object->code_bytes > 0);
     CHECK(object->timings.generate > 0);
@@ -84,14 +84,14 @@ TEST_CASE("threads compile and run at once") {
 }
 
 TEST_CASE("the same program gives the same object") {
-  const auto bytes = [] { return jit::compile(codegen::emit(scaling(2), codegen::host_target()))->bytes; };
+  const auto bytes = [] { return jit::compile(codegen::emit(scaling(2), codegen::host_target()))->files; };
   CHECK(bytes() == bytes());
 }
 
 TEST_CASE("what cannot be loaded or generated says why") {
   jit::Object damaged;
   damaged.target = codegen::host_target();
-  damaged.bytes.assign(100, 'x');
+  damaged.files.emplace_back(100, 'x');
   const auto loaded = jit::load(damaged);
   CHECK(!loaded);
   CHECK(loaded.error != "");
@@ -105,9 +105,10 @@ TEST_CASE("what cannot be loaded or generated says why") {
 TEST_CASE("a truncated object is refused") {
   auto object = jit::compile(codegen::emit(scaling(2), codegen::host_target()));
   REQUIRE(object);
-  for (const size_t size : {object->bytes.size() / 2, object->bytes.size() - 1, size_t{70}, size_t{0}}) {
+  for (const size_t size :
+       {object->files[0].size() / 2, object->files[0].size() - 1, size_t{70}, size_t{0}}) {
     jit::Object part = *object;
-    part.bytes.resize(size);
+    part.files[0].resize(size);
     CHECK(!jit::load(part));
   }
 }
