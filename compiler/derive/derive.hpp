@@ -43,6 +43,9 @@ std::vector<Ref> jvp(Graph& g, const std::vector<Ref>& outputs, const std::vecto
 Ref jacobian(Graph& g, Ref e, Ref x, Refusal* refusal);
 // Σ_i ∂e_i/∂x_i for e and x of one shape (any rank).
 Ref divergence(Graph& g, Ref e, Ref x, Refusal* refusal);
+// The sum of the divergences of each of `es` by its own of `xs`: the trace of a Jacobian of blocks. What
+// cancels between them is not computed.
+Ref divergence(Graph& g, const std::vector<Ref>& es, const std::vector<Ref>& xs, Refusal* refusal);
 // The gradient of a scalar: grad(e, x).
 Ref gradient(Graph& g, Ref e, Ref x, Refusal* refusal);
 

@@ -151,13 +151,11 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
     // d log|det ∂z(t)/∂z(t0)| / dt = tr ∂f/∂z (Chen et al. 2018), the trace over all states.
     if (solve.logdet->name.text != "exact")
       unsupported("'with logdet " + solve.logdet->name.text + "'", solve.logdet->span);
-    Ref trace = g_.constant(0);
-    for (size_t i = 0; i < field.states.size(); ++i) {
-      derive::Refusal refusal;
-      Ref part = derive::divergence(g_, results[i], variables[1 + i], &refusal);
-      if (refusal) unsupported(refusal.message, solve.logdet_span);
-      trace = graph::add(g_, trace, part);
-    }
+    const auto by = variables.begin() + 1;
+    derive::Refusal refusal;
+    const Ref trace = derive::divergence(
+        g_, results, {by, by + static_cast<std::ptrdiff_t>(field.states.size())}, &refusal);
+    if (refusal) unsupported(refusal.message, solve.logdet_span);
     results.push_back(trace);
     initial.push_back(g_.constant(0));
     info.states.push_back({"logdet", files_.place(solve.logdet_span), true, true});
