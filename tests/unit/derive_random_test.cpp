@@ -40,6 +40,11 @@ class Generator {
   Environment sample_;
 
   Ref result() const { return nodes_.back(); }
+  // One more leaf.
+  Ref more(const std::string& name, const Type& type) {
+    leaf(name, type);
+    return leaves.back();
+  }
 
  private:
   size_t pick(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(engine_); }
@@ -305,6 +310,58 @@ TEST_CASE("random expressions: reverse, forward, whole Jacobian and finite diffe
     informative += size > 1e-6;
   }
   CHECK(informative > 200);
+}
+
+// A field over x: what a random expression gives, mixed onto x's shape by a random matrix, bent, and gated by
+// x.
+Ref random_field(Graph& g, Generator& made, uint64_t seed) {
+  const Ref x = made.leaves[0], r = made.result();
+  std::vector<Extent> shape = x->type.shape;
+  shape.insert(shape.end(), r->type.shape.begin(), r->type.shape.end());
+  const Ref mixing = made.more("mixing", {shape, Element::real});
+  std::string all;
+  for (size_t axis = 0; axis < shape.size(); ++axis) all += static_cast<char>('a' + axis);
+  const size_t own = x->type.shape.size();
+  const Ref mixed = g.contract({all, all.substr(own)}, all.substr(0, own), {mixing, r});
+  switch (seed % 4) {
+    case 0:
+      return apply(g, "tanh", {mixed});
+    case 1:
+      return mul(g, mixed, apply(g, "sigmoid", {x}));
+    case 2:
+      return add(g, x, apply(g, "sin", {add(g, x, mixed)}));
+    default:
+      return where(g, apply(g, "less", {x, mixed}), mul(g, mixed, mixed), apply(g, "exp", {x}));
+  }
+}
+
+TEST_CASE("1000 random fields: the exact trace is the sum of forward derivatives along each axis") {
+  int informative = 0;
+  for (uint64_t seed = 1; seed <= 1000; ++seed) {
+    INFO("seed " << seed);
+    Graph g;
+    Generator made(g, seed);
+    const Ref x = made.leaves[0], field = random_field(g, made, seed);
+    Refusal refusal;
+    const Ref trace = divergence(g, field, x, &refusal);
+    const Ref direction = make_leaf(g, "direction", x->type);
+    const Ref moved = jvp(g, {field}, {x}, {direction}, &refusal)[0];
+    REQUIRE_MESSAGE(!refusal, refusal.message);
+    Tensor unit = made.sample_.parameters["p0"];
+    std::fill(unit.values.begin(), unit.values.end(), 0.0);
+    double expected = 0, size = 1e-3;
+    for (size_t i = 0; i < unit.values.size(); ++i) {
+      unit.values[i] = 1;
+      set(made.sample_, "direction", unit);
+      for (const double y : evaluate(moved, made.sample_).values) size += std::abs(y);
+      expected += evaluate(moved, made.sample_).values[i];
+      unit.values[i] = 0;
+    }
+    INFO(evaluate(trace, made.sample_).values[0] << " against " << expected);
+    CHECK(std::abs(evaluate(trace, made.sample_).values[0] - expected) <= 1e-12 * size);
+    informative += std::abs(expected) > 0.01;
+  }
+  CHECK(informative > 600);
 }
 
 TEST_CASE("random square expressions: the divergence is the trace of the Jacobian") {

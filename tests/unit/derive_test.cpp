@@ -185,6 +185,67 @@ TEST_CASE("the trace of a layered field is one product over its hidden units") {
   CHECK(matrices == 0);
 }
 
+TEST_CASE("what a Hamiltonian's equations contribute to the trace cancels, in one state or two") {
+  Graph g;
+  const Ref q = g.variables({real({3})})[0], p = g.variables({real({3})})[0];
+  const Ref w1 = g.parameter("W1", real({8, 6})), w2 = g.parameter("W2", real({5, 8})),
+            w3 = g.parameter("W3", real({5}));
+  const auto energy = [&](Ref z) {
+    const Ref hidden = apply(g, "tanh", {matmul(g, w1, z)});
+    return dot(g, w3, apply(g, "softplus", {matmul(g, w2, hidden)}));
+  };
+  Refusal refusal;
+  const Ref two = energy(g.concat({q, p}, 0));
+  CHECK(
+      divergence(g, {gradient(g, two, p, &refusal), neg(g, gradient(g, two, q, &refusal))}, {q, p}, &refusal)
+          ->is_splat(0));
+  const Ref z = g.variables({real({6})})[0];
+  const Ref slope = gradient(g, energy(z), z, &refusal);
+  const Ref turned = g.concat({slice(g, slope, 0, 3, 3), neg(g, slice(g, slope, 0, 0, 3))}, 0);
+  CHECK(divergence(g, turned, z, &refusal)->is_splat(0));
+  CHECK(!refusal);
+  // The Laplacian of the same energy is not zero.
+  CHECK(!divergence(g, slope, z, &refusal)->is_splat(0));
+}
+
+TEST_CASE("the trace of branches: what is not finite where it is not taken stays hidden") {
+  Graph g;
+  const Ref z = g.parameter("z", real({2})), w = g.parameter("W", real({3, 2})),
+            v = g.parameter("V", real({2, 3}));
+  const Ref u = matmul(g, w, z);
+  const Ref branch =
+      where(g, apply(g, "less", {u, g.constant(100.0, u->type)}), mul(g, u, u), apply(g, "exp", {u}));
+  Refusal refusal;
+  const Ref trace = divergence(g, matmul(g, v, branch), z, &refusal);
+  REQUIRE(!refusal);
+  // exp overflows at 800, where it would be taken, and is not at −800 or 1.
+  const Environment sample = parameters({{"z", vector_of({1, 1})},
+                                         {"W", {{3, 2}, {-1000, 200, 1, 0, 0.5, -0.25}}},
+                                         {"V", {{2, 3}, {1, 2, 3, 4, 5, 6}}}});
+  // Σ_h 2 u_h Σ_d V[d,h] W[h,d]
+  const double expected =
+      2 * -800 * (1 * -1000 + 4 * 200) + 2 * 1 * (2 * 1) + 2 * 0.25 * (3 * 0.5 + 6 * -0.25);
+  check_close(evaluate(trace, sample), {expected}, 1e-14);
+}
+
+TEST_CASE("the trace of slices, paddings, repetitions and diagonals is by indices alone") {
+  const auto largest = [](int64_t n) {
+    Graph g;
+    const Ref z = g.variables({real({n})})[0];
+    const Ref turned = g.concat({slice(g, z, 0, 1, n - 1), slice(g, z, 0, 0, 1)}, 0);
+    const Ref padded = pad(g, slice(g, mul(g, z, z), 0, 2, n - 4), 0, 2, 2);
+    const Ref repeated = broadcast(g, at(g, z, 0, 3), {Extent(n)});
+    Refusal refusal;
+    const Ref trace =
+        divergence(g, add(g, add(g, turned, mul(g, padded, z)), mul(g, repeated, z)), z, &refusal);
+    REQUIRE(!refusal);
+    int64_t size = 0;
+    for (Ref node : postorder(std::vector<Ref>{trace})) size = std::max(size, node->type.size().value());
+    return size;
+  };
+  CHECK(largest(500) == 500);
+}
+
 TEST_CASE("jacobians do not grow with the number of elements") {
   const auto nodes = [](int64_t d) {
     Graph g;
