@@ -43,8 +43,9 @@ struct Arguments {
   std::string field, picture;
   std::vector<std::string> sets;
   double from = 0, to = 1;
-  int64_t points = 100;
+  std::optional<int64_t> points;
   // plot
+  std::vector<std::string> grids;
   int64_t sample = 0;
   // fmt
   bool check = false, to_stdout = false;

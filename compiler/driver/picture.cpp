@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -13,9 +14,14 @@
 namespace nodec::driver {
 namespace {
 
-constexpr int panel_width = 560, panel_height = 420;
+constexpr int panel_width = 560, panel_height = 420, small_panel = 280, most_small_in_a_row = 6;
 // Okabe and Ito's palette, told apart by everyone.
 const char* const palette[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
+
+// From dark to light, as even steps of lightness.
+const std::string map_colors =
+    "0 '#000004', 1 '#1f0c48', 2 '#550f6d', 3 '#88226a', 4 '#ba3655', 5 '#e35933', 6 '#f98c0a', 7 '#f9c932', "
+    "8 '#fcffa4'";
 
 // A string of gnuplot between single quotes, in which nothing but the quote is special.
 std::string quoted(const std::string& text) {
@@ -45,7 +51,8 @@ std::string plot_of(const Curve& curve, const std::string& block) {
       out += "1:2 with lines lw 2 lc rgb " + color(curve.color);
       break;
     case Curve::Style::points:
-      out += "1:2 with points pt 7 ps 0.5 lc rgb " + color(curve.color);
+      out += std::string("1:2 with points pt 7 ps ") + (curve.x.size() > 500 ? "0.25" : "0.5") + " lc rgb " +
+             color(curve.color);
       break;
     case Curve::Style::arrows:
       out += "1:2:3:4 with vectors filled head size screen 0.006,20 lw 1 lc rgb " + color(curve.color);
@@ -53,18 +60,28 @@ std::string plot_of(const Curve& curve, const std::string& block) {
     case Curve::Style::bars:
       out += "1:2 with fillsteps fs transparent solid 0.4 noborder lc rgb " + color(curve.color);
       break;
+    case Curve::Style::map:
+      out += "1:2:3 with image";
+      break;
   }
   return out + (curve.title.empty() ? " notitle" : " title " + quoted(curve.title));
 }
 
 std::string script(const std::vector<Panel>& panels, const std::string& file, bool png) {
-  const size_t count = panels.size(), columns = count <= 3 ? count : (count + 1) / 2,
-               rows = (count + columns - 1) / columns;
+  const bool small =
+      std::all_of(panels.begin(), panels.end(), [](const Panel& p) { return p.small; }) && panels.size() > 3;
+  const size_t count = panels.size(),
+               wanted_rows = small        ? (count + most_small_in_a_row - 1) / most_small_in_a_row
+                             : count <= 3 ? 1
+                                          : 2,
+               columns = (count + wanted_rows - 1) / wanted_rows, rows = (count + columns - 1) / columns;
+  const size_t width = small ? small_panel : panel_width, height = small ? small_panel : panel_height;
   std::string out = "set encoding utf8\nset terminal ";
   out += png ? "pngcairo noenhanced" : "svg noenhanced dynamic background rgb 'white'";
-  out += " size " + std::to_string(columns * panel_width) + "," + std::to_string(rows * panel_height) +
+  out += " size " + std::to_string(columns * width) + "," + std::to_string(rows * height) +
          " font 'sans,11'\nset output " + quoted(file) + "\nset multiplot layout " + std::to_string(rows) +
-         "," + std::to_string(columns) + "\nset border 3\nset tics nomirror out\n";
+         "," + std::to_string(columns) +
+         "\nset border 3\nset tics nomirror out\nunset colorbox\nset palette defined (" + map_colors + ")\n";
   for (size_t p = 0; p < count; ++p) {
     const Panel& panel = panels[p];
     std::string plots;
@@ -82,6 +99,10 @@ std::string script(const std::vector<Panel>& panels, const std::string& file, bo
           out += ' ';
           append(out, curve.dy[i]);
         }
+        if (curve.style == Curve::Style::map) {
+          out += ' ';
+          append(out, curve.heights[i]);
+        }
         out += '\n';
       }
       out += "END\n";
@@ -96,6 +117,20 @@ std::string script(const std::vector<Panel>& panels, const std::string& file, bo
     out += bars ? "set yrange [0:*]\nset offsets 0, 0, 0, 0\n"
                 : "set yrange [*:*]\nset offsets 0, 0, graph 0.05, graph 0.05\n";
     out += "set autoscale xfix\nset key top right\n";
+    if (panel.window) {
+      const auto& [left, right, bottom, top] = *panel.window;
+      out += "set offsets 0, 0, 0, 0\nset xrange [";
+      append(out, left);
+      out += ':';
+      append(out, right);
+      out += "]\nset yrange [";
+      append(out, bottom);
+      out += ':';
+      append(out, top);
+      out += "]\n";
+    } else {
+      out += "set xrange [*:*]\n";
+    }
     out += plots + "\n";
   }
   return out + "unset multiplot\nunset output\n";

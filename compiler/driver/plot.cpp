@@ -1,18 +1,18 @@
-// `plot`: pictures of a field's trajectory, of a model's outputs against data, of densities, of a training
-// log.
+// `plot`: pictures of a field's trajectory, of a model's outputs against data or on a grid, of samples, of a
+// training log.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <numeric>
 
+#include "compiler/driver/maps.hpp"
 #include "compiler/driver/panels.hpp"
+#include "compiler/driver/samples.hpp"
 #include "runtime/binding.hpp"
 
 namespace nodec::driver {
 namespace {
-
-constexpr size_t most_histograms = 6;
 
 int plot_field(const Arguments& arguments, std::vector<Panel>& panels, std::vector<SampleFailure>& failures) {
   const std::optional<Program> program = load(arguments);
@@ -23,61 +23,6 @@ int plot_field(const Arguments& arguments, std::vector<Panel>& panels, std::vect
   failures = path->failures;
   panels = panels_of(*path, arguments);
   return 0;
-}
-
-// As many bars as Freedman and Diaconis' rule asks for, heights that make the area one.
-Curve histogram(const std::string& title, int color, std::vector<double> values) {
-  Curve curve{title, Curve::Style::bars, color, {}, {}, {}, {}};
-  std::erase_if(values, [](double v) { return !std::isfinite(v); });
-  if (values.empty()) return curve;
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  const double low = values.front(), high = values.back(), quartiles = values[3 * n / 4] - values[n / 4];
-  const double width = 2 * quartiles / std::cbrt(static_cast<double>(n));
-  const double wanted = width > 0 ? (high - low) / width : 1;
-  const size_t bars = static_cast<size_t>(std::clamp(std::ceil(wanted), 1.0, 200.0));
-  const double step = high > low ? (high - low) / static_cast<double>(bars) : 1;
-  std::vector<double> count(bars, 0);
-  for (const double v : values) ++count[std::min(bars - 1, static_cast<size_t>((v - low) / step))];
-  for (size_t i = 0; i < bars; ++i) {
-    const double height = count[i] / (static_cast<double>(n) * step);
-    for (const size_t edge : {i, i + 1}) {
-      curve.x.push_back(low + step * static_cast<double>(edge));
-      curve.y.push_back(height);
-    }
-  }
-  return curve;
-}
-
-// Outputs without a time axis, over the samples: histograms, and points in the plane of an output of two.
-void add_densities(const Model& model, const Evaluation& result, bool sample_axis,
-                   std::vector<Panel>& panels) {
-  for (const Description& d : model.outputs()) {
-    const Array& array = result.outputs.at(d.name);
-    const int64_t width = product(array.shape, sample_axis ? 1 : 0);
-    const int64_t samples = sample_axis ? array.shape[0] : 1;
-    std::vector<Component> columns;
-    for (int64_t k = 0; k < width && panels.size() < most_histograms; ++k) {
-      Component c{width == 1 ? d.name : d.name + "[" + std::to_string(k) + "]", {}};
-      for (int64_t i = 0; i < samples; ++i)
-        c.values.push_back(array.values[static_cast<size_t>(i * width + k)]);
-      Panel panel;
-      panel.title = "density";
-      panel.x_label = c.name;
-      panel.curves.push_back(histogram("", 0, c.values));
-      panels.push_back(std::move(panel));
-      columns.push_back(std::move(c));
-    }
-    if (columns.size() == 2) {
-      Panel plane;
-      plane.title = "samples";
-      plane.x_label = columns[0].name;
-      plane.y_label = columns[1].name;
-      plane.equal_scales = true;
-      plane.curves.push_back(curve_in_plane(columns[0], columns[1], Curve::Style::points, ""));
-      panels.push_back(std::move(plane));
-    }
-  }
 }
 
 // An output of one sample, without the entries beyond the sample's own length.
@@ -131,7 +76,7 @@ int plot_model(const Arguments& arguments, std::vector<Panel>& panels, std::vect
     if (!lines.empty()) break;
   }
   if (lines.empty()) {
-    add_densities(*model, *result, data->has_sample_axis(), panels);
+    add_samples(*model, *result, data->has_sample_axis(), panels);
     return 0;
   }
   const std::vector<std::string> times = model->times();
@@ -194,6 +139,7 @@ int plot(const Arguments& arguments) {
   std::vector<Panel> panels;
   std::vector<SampleFailure> failures;
   const int status = !arguments.log.empty()     ? plot_log(arguments, panels)
+                     : !arguments.grids.empty() ? plot_maps(arguments, panels, failures)
                      : !arguments.field.empty() ? plot_field(arguments, panels, failures)
                                                 : plot_model(arguments, panels, failures);
   if (status != 0) return status;

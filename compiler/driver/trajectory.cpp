@@ -1,82 +1,41 @@
 // Values given by --set -> a field's trajectory.
 #include "compiler/driver/trajectory.hpp"
 
-#include <cmath>
-#include <cstdlib>
-#include <sstream>
+#include "compiler/driver/assignments.hpp"
 
 namespace nodec::driver {
-namespace {
-
-// "z=1,0" -> z, [1, 0].
-std::optional<std::pair<std::string, std::vector<double>>> parse_set(const std::string& text) {
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    usage_error("--set takes NAME=VALUE,VALUE…, not '" + text + "'");
-    return {};
-  }
-  std::vector<double> values;
-  std::stringstream rest(text.substr(equals + 1));
-  for (std::string word; std::getline(rest, word, ',');) {
-    char* end = nullptr;
-    values.push_back(std::strtod(word.c_str(), &end));
-    if (word.empty() || *end != '\0' || !std::isfinite(values.back())) {
-      usage_error("--set " + text.substr(0, equals) + " takes finite numbers, not '" + word + "'");
-      return {};
-    }
-  }
-  if (values.empty()) {
-    usage_error("--set " + text.substr(0, equals) + " takes at least one number");
-    return {};
-  }
-  return std::pair{text.substr(0, equals), std::move(values)};
-}
-
-}  // namespace
 
 std::optional<Trajectory> integrate(const Arguments& arguments, const Program& program, int& status) {
   status = 2;
-  Arrays values;
+  const auto sets = parse_sets(arguments.sets);
+  if (!sets) return {};
   std::vector<std::string> given;
-  for (const std::string& text : arguments.sets) {
-    auto set = parse_set(text);
-    if (!set) return {};
-    if (values.contains(set->first)) {
-      usage_error("--set " + set->first + " is given twice");
-      return {};
-    }
-    given.push_back(set->first);
-    values[set->first] = {{static_cast<int64_t>(set->second.size())}, std::move(set->second)};
-  }
+  for (const auto& [name, numbers] : *sets) given.push_back(name);
   const Result<Model> model = program.integrate(arguments.field, given);
   print(model.diagnostics(), arguments);
   if (!model) {
     status = static_cast<int>(model.outcome());
     return {};
   }
-  // One number binds a scalar; the elements of a matrix are given row by row.
+  Arrays values;
   for (const Description& d : model->data()) {
     if (d.name == "t" || d.name == "t0") continue;
-    const auto found = values.find(d.name);
-    if (found == values.end()) {
+    const auto found = sets->find(d.name);
+    if (found == sets->end()) {
       usage_error("'" + d.name + "' has no value: give it with --set \"" + d.name + "=…\" (" + d.type + ")");
       return {};
     }
-    int64_t size = 1;
-    for (const int64_t n : d.shape) size *= n;
-    if (size != static_cast<int64_t>(found->second.values.size())) {
-      usage_error("--set " + d.name + " takes " + std::to_string(size) + " number" + (size == 1 ? "" : "s") +
-                  " (" + d.type + "), not " + std::to_string(found->second.values.size()));
-      return {};
-    }
-    found->second.shape = d.shape;
+    std::optional<Array> value = of_shape(d, found->second);
+    if (!value) return {};
+    values[d.name] = std::move(*value);
   }
-  Array t{{arguments.points}, {}};
-  for (int64_t i = 0; i < arguments.points; ++i)
-    t.values.push_back(i + 1 == arguments.points
+  const int64_t points = arguments.points.value_or(100);
+  Array t{{points}, {}};
+  for (int64_t i = 0; i < points; ++i)
+    t.values.push_back(i + 1 == points
                            ? arguments.to
                            : arguments.from + (arguments.to - arguments.from) * static_cast<double>(i) /
-                                                  static_cast<double>(arguments.points - 1));
+                                                  static_cast<double>(points - 1));
   values["t0"] = {{}, {arguments.from}};
   values["t"] = t;
   status = 1;

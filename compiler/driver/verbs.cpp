@@ -134,7 +134,7 @@ void plot_options(CLI::App& app, Arguments& a) {
   app.add_option(
       "FIELD", a.field,
       "a field: its trajectory from the values of --set, and the phase plane where it has two state "
-      "elements. Without it, a model's outputs: along time beside the data, or their densities");
+      "elements. Without it, a model's outputs: along time beside the data, on a grid, or of many samples");
   solve_values(app, a);
   data_options(app, a);
   app.add_option("--sample", a.sample, "which sample's outputs along time (default 0)")
@@ -143,6 +143,16 @@ void plot_options(CLI::App& app, Arguments& a) {
   app.add_option("--log", a.log, "the file of `train --log`: draw the losses")
       ->type_name("FILE")
       ->check(not_empty());
+  app.add_option(
+         "--grid", a.grids,
+         "data that run over intervals, one or two numbers in all: x=-2:3,-1:1; the outputs over them "
+         "are drawn as curves or as maps, of --points points along each (default 201); --set gives "
+         "the other data; may be repeated")
+      ->type_name("NAME=A:B,A:B")
+      ->delimiter('\0')
+      ->excludes("FIELD")
+      ->excludes("--data")
+      ->excludes("--log");
   out_option(app, a, "the picture: .svg or .png (default: the model file's name, .svg); gnuplot draws it");
 }
 
@@ -178,7 +188,9 @@ const std::vector<Verb>& verbs() {
        "share",
        "nodec model.node train --data train.npz --val test.npz --out weights.safetensors --resume", "f32",
        train_options, train},
-      {"plot", "a picture of a trajectory, of outputs beside data, of densities or of a training log",
+      {"plot",
+       "a picture of a trajectory, of outputs beside data, of densities, of functions of the data or of a "
+       "training log",
        "nodec model.node plot --data train.npz --weights weights.safetensors --out fit.svg", "f64",
        plot_options, plot},
       {"init", "write the initial parameters", "nodec model.node init --seed 1 --out weights.safetensors",
