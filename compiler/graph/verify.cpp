@@ -17,7 +17,7 @@
 //  7. solve: field (real time, states) -> a derivative of each state's type; real times and controls; a
 //  tableau, unless it is a recurrence; one
 //     operand for each state and control and then the field's frontier; inside the field nothing that steps
-//     time, unless it is a recurrence's.
+//     time, unless it is a recurrence's, and no variable of a quadrature.
 //  8. adjoint: of a solve; a cotangent of each part's type; its pullback (time, states, cotangents of the
 //  derivatives)
 //     -> cotangents of time, states and the named frontier operands; then the pullback's frontier.
@@ -205,6 +205,12 @@ std::string check_solve(const Node& node, const Graph& graph) {
   }
   if (info.field->variables != variables) return "field's variables differ from time and states";
   if (info.field->results.size() != results.size()) return "wrong number of derivatives";
+  for (Ref read : postorder(info.field->results)) {
+    if (!read->is(Kind::variable) || read->as<Variable>().binder != info.field->height) continue;
+    const int state = read->as<Variable>().index - 1;
+    if (state >= 0 && info.states[static_cast<size_t>(state)].quadrature)
+      return "an equation reads a quadrature";
+  }
   for (size_t i = 0; i < results.size(); ++i) {
     if (info.field->results[i]->type != results[i]) return "derivative differs from its state's type";
   }

@@ -13,18 +13,31 @@ using NodeKind = graph::Kind;
 
 namespace {
 
-// Where each state begins in the flat vector; the last entry is D.
-std::vector<int64_t> state_offsets(std::span<const graph::Type> types) {
-  std::vector<int64_t> offsets{0};
-  for (const graph::Type& type : types) offsets.push_back(offsets.back() + type.size().value());
-  return offsets;
-}
-
 std::vector<graph::Type> state_types(Ref solve) {
   std::vector<graph::Type> types;
   for (int s = 0; s < solve->as<graph::SolveInfo>().state_count(); ++s)
     types.push_back(solve->operands[s]->type);
   return types;
+}
+
+// Where each state begins in the flat vector; the last entry is D.
+std::vector<int64_t> state_offsets(Ref solve) {
+  const std::vector<graph::Type> types = state_types(solve);
+  std::vector<int64_t> offsets(types.size() + 1, 0);
+  for (const int s : states_in_memory(solve->as<graph::SolveInfo>())) {
+    offsets[static_cast<size_t>(s)] = offsets.back();
+    offsets.back() += types[static_cast<size_t>(s)].size().value();
+  }
+  return offsets;
+}
+
+int64_t quadrature_elements(Ref solve) {
+  int64_t count = 0;
+  for (int s = 0; s < solve->as<graph::SolveInfo>().state_count(); ++s) {
+    if (solve->as<graph::SolveInfo>().states[static_cast<size_t>(s)].quadrature)
+      count += solve->operands[static_cast<size_t>(s)]->type.size().value();
+  }
+  return count;
 }
 
 Location state_at(BufferId buffer, int64_t offset, const graph::Type& type) {
@@ -73,6 +86,15 @@ void name_elements(const std::string& name, const graph::Type& type, std::vector
 
 }  // namespace
 
+std::vector<int> states_in_memory(const graph::SolveInfo& info) {
+  std::vector<int> order;
+  for (const bool quadratures : {false, true}) {
+    for (int s = 0; s < info.state_count(); ++s)
+      if (info.states[static_cast<size_t>(s)].quadrature == quadratures) order.push_back(s);
+  }
+  return order;
+}
+
 // A function whose body is a lambda's: arguments are the lambda's variables, results, and what it captures.
 class Solves::Field : public FieldCode {
  public:
@@ -89,7 +111,8 @@ class Solves::Field : public FieldCode {
         again_(again),
         solve_(solve),
         types_(state_types(solve)),
-        offsets_(state_offsets(types_)) {
+        offsets_(state_offsets(solve)),
+        read_(offsets_.back() - quadrature_elements(solve)) {
     time_ = tensors.builder().frame("t", 1);
   }
 
@@ -100,38 +123,38 @@ class Solves::Field : public FieldCode {
   }
 
   // Compiles what the solver will call.
-  void prepare() { field(); }
-  void prepare_pull() {
-    if (!pulls_[{true, true}].compiled()) compile_pull(pulls_[{true, true}], true, true);
-  }
+  void prepare() { field(quadratures() > 0); }
+  void prepare_pull() { pullback({true, false, true}); }
 
   void within(Builder& b, Value running) override {
     if (running_ == none) running_ = b.frame("running", 1, true, Kind::integer);
     b.store(running_, b.index(0), b.select(running, b.integer(1), b.integer(0)));
   }
 
-  void evaluate(Builder& b, Value t, Rows z, Rows k) override {
-    const Compiled& compiled = field();
+  void evaluate(Builder& b, Value t, Rows z, const Slopes& k) override {
+    const bool quadratures = k.quadratures.buffer != none && this->quadratures() > 0;
+    const Compiled& compiled = field(quadratures);
     b.store(time_, b.index(0), t);
-    std::vector<CallArgument> arguments{{time_, b.index(0)}, {z.buffer, z.offset}, {k.buffer, k.offset}};
+    std::vector<CallArgument> arguments{{time_, b.index(0)}, {z.buffer, z.offset}};
+    arguments.push_back({k.states.buffer, k.states.offset});
+    if (quadratures) arguments.push_back({k.quadratures.buffer, k.quadratures.offset});
     if (compiled.masked) arguments.push_back({running_, b.index(0)});
     capture(b, compiled, arguments);
     b.call(compiled.function, std::move(arguments));
   }
 
-  void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state,
+  void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar,
             bool frontier) override {
-    if (!state && (!frontier || destinations_.empty())) return;
-    Compiled& compiled = pulls_[{state, frontier}];
-    if (!compiled.compiled()) compile_pull(compiled, state, frontier);
+    const Pulled pulled{z_bar.buffer != none, t_bar.buffer != none, frontier};
+    if (!pulled.state && !pulled.time && (!frontier || destinations_.empty())) return;
+    const Compiled& compiled = pullback(pulled);
     b.store(time_, b.index(0), t);
-    std::vector<CallArgument> arguments{
-        {time_, b.index(0)}, {z.buffer, z.offset}, {kappa.buffer, kappa.offset}};
+    std::vector<CallArgument> arguments{{time_, b.index(0)}, {z.buffer, z.offset}};
+    arguments.push_back({kappa.states.buffer, kappa.states.offset});
+    if (quadratures() > 0) arguments.push_back({kappa.quadratures.buffer, kappa.quadratures.offset});
     if (compiled.masked) arguments.push_back({running_, b.index(0)});
-    if (state) {
-      arguments.push_back({z_bar.buffer, z_bar.offset});
-      arguments.push_back({t_bar.buffer, t_bar.offset});
-    }
+    if (pulled.state) arguments.push_back({z_bar.buffer, z_bar.offset});
+    if (pulled.time) arguments.push_back({t_bar.buffer, t_bar.offset});
     if (frontier) {
       for (const Destination& d : destinations_) {
         if (d.passed) arguments.push_back({d.to.buffer, b.index(0)});
@@ -142,11 +165,33 @@ class Solves::Field : public FieldCode {
   }
 
  private:
-  const Compiled& field() {
+  // What a pullback gives.
+  struct Pulled {
+    bool state, time, frontier;
+    auto operator<=>(const Pulled&) const = default;
+  };
+
+  int64_t quadratures() const { return offsets_.back() - read_; }
+  bool quadrature(size_t state) const { return solve_->as<graph::SolveInfo>().states[state].quadrature; }
+
+  const Compiled& field(bool quadratures) {
     const graph::Lambda* lambda = solve_->as<graph::SolveInfo>().field;
-    Compiled& compiled = owner_.fields_[{lambda, again_ && holds_solve(lambda)}];
-    if (!compiled.compiled()) compile_field(lambda, compiled);
+    std::vector<bool> separate;
+    for (const graph::SolveState& state : solve_->as<graph::SolveInfo>().states)
+      separate.push_back(state.quadrature);
+    Compiled& compiled = owner_.fields_[{lambda, again_ && holds_solve(lambda), separate, quadratures}];
+    if (!compiled.compiled()) compile_field(lambda, compiled, quadratures);
     return compiled;
+  }
+  const Compiled& pullback(const Pulled& pulled) {
+    Compiled& compiled = pulls_[pulled];
+    if (!compiled.compiled()) compile_pull(compiled, pulled);
+    return compiled;
+  }
+  // Places of states, or of what belongs to each, in rows of those that are read and of the quadratures.
+  Location place(BufferId read, BufferId quadratures, size_t state) const {
+    return quadrature(state) ? state_at(quadratures, offsets_[state] - read_, types_[state])
+                             : state_at(read, offsets_[state], types_[state]);
   }
 
   void capture(Builder& b, const Compiled& compiled, std::vector<CallArgument>& arguments) {
@@ -211,51 +256,49 @@ class Solves::Field : public FieldCode {
     }
   }
 
-  void compile_field(const graph::Lambda* lambda, Compiled& compiled) {
+  void compile_field(const graph::Lambda* lambda, Compiled& compiled, bool quadratures) {
     compiled.function = owner_.writer_.function("field");
     owner_.writer_.rates().classify(lambda->results);
     Scope scope = scope_of(lambda, again_);
-    const BufferId t = argument(compiled.function, "t", 1),
-                   z = argument(compiled.function, "z", offsets_.back());
-    const BufferId k = argument(compiled.function, "k", offsets_.back());
+    const BufferId t = argument(compiled.function, "t", 1), z = argument(compiled.function, "z", read_);
+    const BufferId k = argument(compiled.function, "k", read_);
+    const BufferId rates = quadratures ? argument(compiled.function, "rates", this->quadratures()) : none;
     mask(compiled, scope);
     Tensors body(owner_.writer_, compiled.function,
                  {.inside = lambda, .frontier = frontier_of(solve_), .running = scope.running},
                  structured(scope));
     std::vector<Location> places{{t, 0, {}}};
-    for (size_t s = 0; s < types_.size(); ++s) places.push_back(state_at(z, offsets_[s], types_[s]));
+    for (size_t s = 0; s < types_.size(); ++s) places.push_back(place(z, none, s));
     locate_variables(body, lambda, places);
     for (size_t s = 0; s < types_.size(); ++s)
-      body.store(lambda->results[s], state_at(k, offsets_[s], types_[s]));
+      if (quadratures || !quadrature(s)) body.store(lambda->results[s], place(k, rates, s));
     finish(body, compiled);
   }
 
-  void compile_pull(Compiled& compiled, bool state, bool frontier) {
+  void compile_pull(Compiled& compiled, const Pulled& pulled) {
     const graph::Lambda* lambda = adjoint_->as<graph::AdjointInfo>().pullback;
     compiled.function = owner_.writer_.function("pullback");
     owner_.writer_.rates().classify(lambda->results);
     Scope scope = scope_of(lambda, true);
-    const Extent elements = offsets_.back();
-    const BufferId t = argument(compiled.function, "t", 1), z = argument(compiled.function, "z", elements);
-    const BufferId kappa = argument(compiled.function, "kappa", elements);
+    const BufferId t = argument(compiled.function, "t", 1), z = argument(compiled.function, "z", read_);
+    const BufferId kappa = argument(compiled.function, "kappa", read_);
+    const BufferId rates =
+        quadratures() > 0 ? argument(compiled.function, "kappa_rates", quadratures()) : none;
     mask(compiled, scope);
     Tensors body(owner_.writer_, compiled.function,
                  {.inside = lambda, .frontier = frontier_of(adjoint_), .running = scope.running},
                  structured(scope));
     std::vector<Location> places{{t, 0, {}}};
-    for (const BufferId from : {z, kappa}) {
-      for (size_t s = 0; s < types_.size(); ++s) places.push_back(state_at(from, offsets_[s], types_[s]));
-    }
+    for (size_t s = 0; s < types_.size(); ++s) places.push_back(place(z, none, s));
+    for (size_t s = 0; s < types_.size(); ++s) places.push_back(place(kappa, rates, s));
     locate_variables(body, lambda, places);
-    if (state) {
-      const BufferId z_bar = argument(compiled.function, "z_bar", elements);
-      const BufferId t_bar = argument(compiled.function, "t_bar", 1);
-      for (size_t s = 0; s < types_.size(); ++s) {
-        body.store(lambda->results[1 + s], state_at(z_bar, offsets_[s], types_[s]));
-      }
-      body.store(lambda->results[0], {t_bar, 0, {}});
+    if (pulled.state) {
+      const BufferId z_bar = argument(compiled.function, "z_bar", read_);
+      for (size_t s = 0; s < types_.size(); ++s)
+        if (!quadrature(s)) body.store(lambda->results[1 + s], place(z_bar, none, s));
     }
-    if (frontier) {
+    if (pulled.time) body.store(lambda->results[0], {argument(compiled.function, "t_bar", 1), 0, {}});
+    if (pulled.frontier) {
       for (const Destination& d : destinations_) {
         Location to = d.to;
         if (d.passed)
@@ -272,8 +315,9 @@ class Solves::Field : public FieldCode {
   Ref solve_, adjoint_ = nullptr;
   std::vector<graph::Type> types_;
   std::vector<int64_t> offsets_;
+  const int64_t read_;  // elements of the states that equations read: n
   std::vector<Destination> destinations_;
-  std::map<std::pair<bool, bool>, Compiled> pulls_;
+  std::map<Pulled, Compiled> pulls_;
   BufferId time_ = none, running_ = none;
 };
 
@@ -305,7 +349,7 @@ void Solves::describe(SolveTask& task, const Scope& scope) {
   const graph::SolveInfo& info = node->as<graph::SolveInfo>();
   std::vector<Interface::Solve>& solves = writer_.program().interface.solves;
   Interface::Solve entry{info.field_name, info.place, {}, {}};
-  for (int s = 0; s < info.state_count(); ++s) {
+  for (const int s : states_in_memory(info)) {
     name_elements(info.states[s].name, node->operands[s]->type, entry.elements);
     entry.places.resize(entry.elements.size(), info.states[s].place);
   }
@@ -356,8 +400,16 @@ void Solves::take_controls(Tensors& tensors, SolveTask& task) {
       task.stops = b.splat(b.type(count).kind == Kind::index ? b.integer_of(count) : count);
       continue;
     }
-    const BufferId rows = b.frame("atol", task.elements);
-    tensors.store_into(control, {rows, 0, {1}});
+    // Entries come in the order of declaration.
+    const BufferId given = b.frame("atol_given", task.elements), rows = b.frame("atol", task.elements);
+    tensors.store_into(control, {given, 0, {1}});
+    const std::vector<int64_t> offsets = state_offsets(task.node);
+    int64_t first = 0;
+    for (int s = 0; s < info.state_count(); ++s) {
+      const int64_t size = task.node->operands[s]->type.size().value();
+      b.copy(rows, b.index(offsets[s]), given, b.index(first), b.index(size));
+      first += size;
+    }
     task.controls.push_back(b.real(0));
     (static_cast<Control>(c) == Control::atol ? task.atol_rows : task.adjoint_atol_rows) = {rows, b.index(0)};
   }
@@ -388,10 +440,11 @@ void Solves::write_solve(Tensors& tensors, Ref node, Scope& scope) {
   Solve& solve = *(scope.solves[node] = std::make_unique<Solve>());
   SolveTask& task = solve.task;
   const std::vector<graph::Type> types = state_types(node);
-  const std::vector<int64_t> offsets = state_offsets(types);
+  const std::vector<int64_t> offsets = state_offsets(node);
   task.node = node;
   task.live = live(b, scope);
   task.elements = offsets.back();
+  task.quadratures = quadrature_elements(node);
   if (info.rule != graph::StepRule::recurrence) describe(task, scope);
 
   const BufferId initial = b.frame("initial", task.elements);
@@ -430,7 +483,7 @@ void Solves::write_adjoint(Tensors& tensors, Ref node, Scope& scope) {
   Solve& solve = *scope.solves.at(solve_node);
   Builder& b = tensors.builder();
   const std::vector<graph::Type> types = state_types(solve_node);
-  const std::vector<int64_t> offsets = state_offsets(types);
+  const std::vector<int64_t> offsets = state_offsets(solve_node);
   const int states = static_cast<int>(types.size());
   const graph::AdjointInfo& info = node->as<graph::AdjointInfo>();
 
@@ -447,6 +500,7 @@ void Solves::write_adjoint(Tensors& tensors, Ref node, Scope& scope) {
   task.initial_bar = {initial_bar, b.index(0)};
   task.t0_bar = {t0_bar, b.index(0)};
   task.times_bar = {times_bar, b.index(0)};
+  task.times = tensors.wanted(node, states) || tensors.wanted(node, states + 1);
 
   std::vector<Field::Destination> destinations;
   for (size_t i = 0; i < info.frontier.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include "compiler/schedule/solving.hpp"
@@ -57,9 +58,11 @@ class Solves {
   ProgramWriter& writer_;
   SolveLowering& solvers_;
   Scope pool_;
-  std::map<std::pair<const graph::Lambda*, bool>, Compiled> fields_;  // bool: of a scope that repeats
-  std::map<graph::Ref, int> numbers_;                                 // in Interface::solves
-  std::vector<BufferId> replayed_;  // tapes of solves that run several times, to be read from their start
+  // By lambda; whether of a scope that repeats; which states are quadratures; whether their derivatives are
+  // computed.
+  std::map<std::tuple<const graph::Lambda*, bool, std::vector<bool>, bool>, Compiled> fields_;
+  std::map<graph::Ref, int> numbers_;  // in Interface::solves
+  std::vector<BufferId> replayed_;     // tapes of solves that run several times, to be read from their start
 };
 
 }  // namespace nodec::schedule

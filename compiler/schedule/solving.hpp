@@ -1,7 +1,8 @@
 // The border between the scheduler, which lowers tensors, and solvers/, which writes time stepping over tile
 // values.
 //
-// A solve's states are one flat vector of D elements, in order of declaration, row-major each.
+// A solve's states are one flat vector of D elements: first those that equations read, then the quadratures,
+// which none reads; in order of declaration, row-major each.
 #pragma once
 
 #include <vector>
@@ -17,16 +18,26 @@ struct Rows {
   Value offset = none;
 };
 
+// Derivatives of the states, or cotangents of these: of the states that equations read, and of the
+// quadratures.
+struct Slopes {
+  Rows states, quadratures;
+};
+
+// The states in their order in memory, by their numbers.
+std::vector<int> states_in_memory(const graph::SolveInfo& info);
+
 // The compiled functions of a solve's field and its pullback; the scheduler makes them, solvers call them.
+// z, z_bar: [n] elements, of the states that equations read.
 class FieldCode {
  public:
   virtual ~FieldCode() = default;
-  // k[D] ← f(t, z[D]); t: lanes real.
-  virtual void evaluate(Builder& b, Value t, Rows z, Rows k) = 0;
-  // With κ[D] the cotangent of k: z_bar[D] ← κᵀ∂f/∂z, t_bar[1] ← κᵀ∂f/∂t (overwritten), unless `state` is
-  // false; and, if `frontier`, adds κᵀ∂f/∂c to the cotangent of everything c that the field captures
-  // (parameters, inputs). Lanes that must not contribute have κ = 0 and finite z (select before the call).
-  virtual void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state,
+  // k ← f(t, z), of the quadratures only if k has a place for them; t: lanes real.
+  virtual void evaluate(Builder& b, Value t, Rows z, const Slopes& k) = 0;
+  // With κ the cotangent of k: z_bar ← κᵀ∂f/∂z and t_bar[1] ← κᵀ∂f/∂t (overwritten), each if it has a place;
+  // and, if `frontier`, adds κᵀ∂f/∂c to the cotangent of everything c that the field captures (parameters,
+  // inputs). Lanes that must not contribute have κ = 0 and finite z (select before the call).
+  virtual void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar,
                     bool frontier) = 0;
   // The lanes that count in the calls that follow (boolean): a recurrence's step solves and reports in those
   // alone.
@@ -45,12 +56,13 @@ enum class Recording : uint8_t {
 // One `solve` in a function being written.
 struct SolveTask {
   const graph::Node* node = nullptr;
-  int number = 0;        // in Interface::solves
-  Value live = none;     // the lanes that are solved (lanes boolean); none: those that carry a sample
-  bool counts = true;    // its steps belong to the statistics: not where it repeats a solve
-  int64_t elements = 0;  // D
-  Rows initial;          // [D]
-  Value t0 = none;       // lanes real
+  int number = 0;           // in Interface::solves
+  Value live = none;        // the lanes that are solved (lanes boolean); none: those that carry a sample
+  bool counts = true;       // its steps belong to the statistics: not where it repeats a solve
+  int64_t elements = 0;     // D
+  int64_t quadratures = 0;  // of them
+  Rows initial;             // [D]
+  Value t0 = none;          // lanes real
   // The i-th observation time: i an index or a lanes integer.
   std::function<Value(Builder&, Value i)> time;
   graph::Extent times;      // how many (the largest over the batch)
@@ -76,10 +88,11 @@ struct SolveTask {
 // The adjoint of a solve in the same function.
 struct AdjointTask {
   SolveTask* solve = nullptr;
-  Rows results_bar;  // [times][D] cotangents of the observed states
-  Rows initial_bar;  // [D], overwritten
-  Rows t0_bar;       // [1], overwritten
-  Rows times_bar;    // [times], overwritten
+  Rows results_bar;   // [times][D] cotangents of the observed states
+  Rows initial_bar;   // [D], overwritten
+  bool times = true;  // whether cotangents of times are wanted:
+  Rows t0_bar;        // [1], overwritten
+  Rows times_bar;     // [times], overwritten
 };
 
 class SolveLowering {

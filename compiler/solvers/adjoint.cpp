@@ -6,9 +6,10 @@
 // b_i(θ) k_i, θ = (t_o − t)/h:
 //   κ_i = h Σ_{m>i} a_mi ȳ_m + h b_i(θ) ō (+ ν for i = last),   ȳ_i = κ_iᵀ ∂f/∂y (+ λ for i = last)
 //   λ ← Σ_i ȳ_i + ō,   ν ← κ_0
-// Steps are constants of the differentiation; t_{n+1} = t_n + h, except that the last step ends at t1, and
-// that equal steps are (t1 − t0)/n. So each entry gives a cotangent of its t, and of h where h follows the
-// times.
+// Of a quadrature, which no stage reads, ȳ_i = 0 but for λ: λ is constant over a step, and the κ_i follow
+// from it and from the sums Σ h θ^d ō of the observations inside. Steps are constants of the differentiation;
+// t_{n+1} = t_n + h, except that the last step ends at t1, and that equal steps are (t1 − t0)/n. So each
+// entry gives a cotangent of its t, and of h where h follows the times.
 #include "compiler/solvers/adjoint.hpp"
 
 #include "compiler/solvers/observe.hpp"
@@ -24,16 +25,14 @@ class Adjoint {
       : b_(b),
         task_(task),
         p_(b, *task.solve),
-        f_(p_.system()),
-        s_(make_stages(b, p_.rk, p_.size, true)),
+        f_(recomputed()),
+        s_(make_stages(b, p_.rk, f_, true, false, p_.dense)),
+        powers_(interpolant_powers(p_.rk)),
         z_(frame_rows(b, "state", p_.size)),
-        lambda_(frame_rows(b, "lambda", p_.size)),
-        nu_(frame_rows(b, "nu", p_.size)),
-        z_bar_(frame_rows(b, "observed_bar", p_.size)),
-        k_bar_(frame_rows(b, "stages_observed_bar", p_.rk.stages() * p_.size)),
-        y_bar_(frame_rows(b, "stage_states_bar", p_.rk.stages() * p_.size)),
-        kappa_(frame_rows(b, "kappa", p_.size)),
-        t_pulled_(frame_rows(b, "t_pulled", 1)),
+        lambda_(frame_rows(b, "lambda", p_.elements)),
+        nu_{frame_rows(b, "nu", p_.size), frame_rows(b, "nu_rates", p_.quadratures)},
+        y_bar_(frame_rows(b, "stage_states_bar", stages() * p_.size)),
+        kappa_{frame_rows(b, "kappa", p_.size), frame_rows(b, "kappa_rates", p_.quadratures)},
         cursor_(b, "cursor", schedule::Kind::integer),
         t_bar_(b, "t_bar"),
         t1_bar_(b, "t1_bar"),
@@ -42,10 +41,11 @@ class Adjoint {
         step_h_bar_(b, "step_h_bar"),
         stop_time_(b, "stop_time"),
         stopping_(b, "stopping") {
-    if (!p_.stopping()) return;
-    f_.evaluate = [this](Builder& builder, Value t, Rows y, Rows k) {
-      p_.task.field->evaluate(builder, taken_at(builder, t), y, k);
-    };
+    if (task_.times) t_pulled_ = frame_rows(b, "t_pulled", 1);
+    if (!p_.dense) return;
+    z_bar_ = frame_rows(b, "observed_bar", p_.elements);
+    k_bar_ = frame_rows(b, "stages_observed_bar", stages() * p_.size);
+    rates_bar_ = frame_rows(b, "rates_observed_bar", static_cast<int64_t>(powers_.size()) * p_.quadratures);
   }
 
   void write() {
@@ -60,12 +60,25 @@ class Adjoint {
 
  private:
   int last() const { return p_.rk.main_stages - 1; }
-  int dense_stages() const { return p_.rk.stages() - p_.rk.main_stages; }
+  int stages() const { return p_.dense ? p_.rk.stages() : p_.rk.main_stages; }
+  int dense_stages() const { return stages() - p_.rk.main_stages; }
   bool equal_steps() const { return p_.info.rule == graph::StepRule::equal_steps; }
   Value zero() { return b_.splat(b_.real(0)); }
   void add(const Variable& to, Value x) { to.set(b_, b_.add(to.get(b_), x)); }
   Rows y_bar(int stage) { return shift(b_, y_bar_, stage * p_.size); }
   Rows k_bar(int stage) { return shift(b_, k_bar_, stage * p_.size); }
+  Rows rates_bar(size_t power) { return shift(b_, rates_bar_, static_cast<int64_t>(power) * p_.quadratures); }
+  Rows of_quadratures(Rows rows) { return shift(b_, rows, p_.size); }
+
+  // What recomputes the stages. Derivatives of the quadratures serve cotangents of times alone.
+  System recomputed() {
+    System f = p_.system();
+    if (!task_.times) f.quadratures = 0;
+    f.evaluate = [this](Builder& builder, Value t, Rows y, const Slopes& k) {
+      p_.task.field->evaluate(builder, taken_at(builder, t), y, k);
+    };
+    return f;
+  }
 
   // The time of a stage: a step that ends at a stop sees the field's limit from before it.
   Value taken_at(Builder& b, Value t) const {
@@ -78,17 +91,21 @@ class Adjoint {
       stop_time_.set(b_, p_.t1);
       stopping_.set(b_, b_.splat(b_.truth(false)));
     }
-    fill(b_, lambda_, p_.size, 0);
-    fill(b_, nu_, p_.size, 0);
+    fill(b_, lambda_, p_.elements, 0);
+    fill(b_, nu_.states, p_.size, 0);
+    fill(b_, nu_.quadratures, p_.quadratures, 0);
     clear_observed();
     cursor_.set(b_, p_.count);
+    if (!task_.times) return;
     for (const Variable* x : {&t_bar_, &t1_bar_, &step_bar_}) x->set(b_, zero());
     b_.fill(task_.times_bar.buffer, task_.times_bar.offset, b_.extent(p_.task.times), b_.real(0));
   }
 
   void clear_observed() {
-    fill(b_, z_bar_, p_.size, 0);
-    fill(b_, k_bar_, p_.rk.stages() * p_.size, 0);
+    if (!p_.dense) return;
+    fill(b_, z_bar_, p_.elements, 0);
+    fill(b_, k_bar_, stages() * p_.size, 0);
+    fill(b_, rates_bar_, static_cast<int64_t>(powers_.size()) * p_.quadratures, 0);
     if (dense_stages() > 0) fill(b_, y_bar(last() + 1), dense_stages() * p_.size, 0);
   }
 
@@ -98,11 +115,14 @@ class Adjoint {
     const Value kept = b_.less(b_.real(0), entry.kept);
     const Value h = b_.select(kept, entry.h, b_.real(0));
     const Value t = entry.t;
-    const Rows first = s_.derivative(b_, 0);
+    const Slopes first = s_.slopes(b_, 0);
     copy(b_, z_, entry.z, p_.size);
     // A lane that did not step may hold anything in k_0; with h = 0 it must not reach a stage.
-    each_element(b_, 0, p_.size, 1, [&](Value d) {
-      store(b_, first, d, b_.select(kept, load(b_, entry.first, d), b_.real(0)));
+    each_element(b_, 0, f_.size, 1, [&](Value d) {
+      store(b_, first.states, d, b_.select(kept, load(b_, entry.first.states, d), b_.real(0)));
+    });
+    each_element(b_, 0, f_.quadratures, 1, [&](Value d) {
+      store(b_, first.quadratures, d, b_.select(kept, load(b_, entry.first.quadratures, d), b_.real(0)));
     });
     const Value stops = p_.stopping() ? b_.equal(entry.kept, b_.real(3)) : schedule::none;
     if (p_.stopping()) {
@@ -111,30 +131,55 @@ class Adjoint {
     }
     attempt(b_, f_, p_.rk, t, h, z_, s_);
     if (p_.stopping()) pull_beginning(stops, entry.to);
-    step_t_bar_.set(b_, zero());
-    step_h_bar_.set(b_, zero());
+    if (task_.times) {
+      step_t_bar_.set(b_, zero());
+      step_h_bar_.set(b_, zero());
+    }
 
     const Value observing = b_.any(observes(kept, entry));
-    const Value moves = equal_steps() ? b_.any(kept) : b_.any(b_.less(b_.real(1), entry.kept));
     // The end's derivative is read by interpolants only.
-    b_.if_then(observing, [&] { pull_observations(kept, t, h, entry); });
+    b_.if_then(observing, [&] {
+      if (p_.dense)
+        pull_observations(kept, t, h, entry);
+      else
+        pull_end(observes(kept, entry));
+    });
     pull_stages(kept, t, h);
-    b_.if_then(moves, [&] { add(step_h_bar_, size_cotangent(1, p_.rk.main_stages)); });
-    carry(kept, h, entry);
-    b_.if_then(observing, [&] { clear_observed(); });
+    if (task_.times) {
+      const Value moves = equal_steps() ? b_.any(kept) : b_.any(b_.less(b_.real(1), entry.kept));
+      b_.if_then(moves, [&] { add(step_h_bar_, size_cotangent(1, p_.rk.main_stages)); });
+    }
+    carry(kept, h);
+    if (task_.times) carry_times(kept, entry);
+    if (p_.dense) b_.if_then(observing, [&] { clear_observed(); });
+  }
+
+  // The only observation there is.
+  void pull_end(Value mask) {
+    const Rows results = task_.results_bar;
+    const Value i = b_.select(mask, b_.integer_sub(cursor_.get(b_), b_.integer(1)), b_.integer(0));
+    cursor_.set(b_, b_.select(mask, i, cursor_.get(b_)));
+    each_element(b_, 0, p_.elements, 2, [&](Value d) {
+      const Value o = b_.load(results.buffer, result_index(b_, results, i, p_.elements, d));
+      store(b_, lambda_, d, b_.add(load(b_, lambda_, d), b_.select(mask, o, b_.real(0))));
+    });
   }
 
   // After a stop the first stage was taken anew at the end of the step: ν goes through it, not to k_last.
   void pull_beginning(Value stops, Value to) {
     b_.if_then(b_.any(stops), [&] {
       const Rows pulled = y_bar(0);
-      each_element(b_, 0, p_.size, 1,
-                   [&](Value d) { store(b_, kappa_, d, b_.select(stops, load(b_, nu_, d), b_.real(0))); });
-      p_.task.field->pull(b_, to, s_.state(b_, p_.rk, last()), kappa_, pulled, t_pulled_, true, true);
-      each_element(b_, 0, p_.size, 3, [&](Value d) {
-        const Value lambda = load(b_, lambda_, d), nu = load(b_, nu_, d);
+      auto move = [&](Rows kappa, Rows nu, Value d) {
+        const Value from = load(b_, nu, d);
+        store(b_, kappa, d, b_.select(stops, from, b_.real(0)));
+        store(b_, nu, d, b_.select(stops, b_.real(0), from));
+      };
+      each_element(b_, 0, p_.size, 2, [&](Value d) { move(kappa_.states, nu_.states, d); });
+      each_element(b_, 0, p_.quadratures, 2, [&](Value d) { move(kappa_.quadratures, nu_.quadratures, d); });
+      p_.task.field->pull(b_, to, s_.state(b_, p_.rk, last()), kappa_, pulled, t_pulled_, true);
+      each_element(b_, 0, p_.size, 2, [&](Value d) {
+        const Value lambda = load(b_, lambda_, d);
         store(b_, lambda_, d, b_.select(stops, b_.add(lambda, load(b_, pulled, d)), lambda));
-        store(b_, nu_, d, b_.select(stops, b_.real(0), nu));
       });
     });
   }
@@ -144,7 +189,7 @@ class Adjoint {
   }
 
   void pull_observations(Value kept, Value t, Value h, const TapeEntry& entry) {
-    finish(b_, f_, p_.rk, t, h, s_);
+    if (task_.times || dense_stages() > 0) finish(b_, f_, p_.rk, t, h, s_);
     take_dense_stages(b_, f_, p_.rk, t, h, z_, s_);
     const Rows results = task_.results_bar;
     b_.while_loop(
@@ -164,24 +209,49 @@ class Adjoint {
           const std::vector<Value> slopes = interpolant_weights(b_, p_.rk, theta, true);
           // ⟨Σ b_i k_i, ō⟩ and ⟨Σ b_i' k_i, ō⟩
           std::vector<Value> sums{zero(), zero()};
-          fold_elements(b_, 0, p_.size, 5 * p_.rk.stages(), sums, [&](Value d, std::vector<Value>& carried) {
-            const Value o = b_.select(mask, b_.load(results.buffer, result_index(b_, results, i, p_.size, d)),
-                                      b_.real(0));
+          // Element d of the solve has the cotangent o, inside the step or at its end: to z_bar and λ.
+          struct Observed {
+            Value o, inner;
+          };
+          auto observe = [&](Value d) -> Observed {
+            const Value o = b_.select(
+                mask, b_.load(results.buffer, result_index(b_, results, i, p_.elements, d)), b_.real(0));
             const Value inner = b_.select(at_end, b_.real(0), o);
-            const Value h_o = b_.mul(h, inner);
+            store(b_, z_bar_, d, b_.add(load(b_, z_bar_, d), inner));
+            store(b_, lambda_, d, b_.add(load(b_, lambda_, d), b_.select(at_end, o, b_.real(0))));
+            return {o, inner};
+          };
+          auto move = [&](const Observed& x, Value value, Value slope, std::vector<Value>& carried) {
+            carried[0] = b_.fma(b_.select(mask, value, b_.real(0)), x.inner, carried[0]);
+            carried[1] = b_.fma(b_.select(mask, slope, b_.real(0)), x.o, carried[1]);
+          };
+          fold_elements(b_, 0, p_.size, 5 * p_.rk.stages(), sums, [&](Value d, std::vector<Value>& carried) {
+            const Observed x = observe(d);
+            const Value h_o = b_.mul(h, x.inner);
             Value value = b_.real(0), slope = b_.real(0);
             for (int stage = 0; stage < p_.rk.stages(); ++stage) {
               if (weights[stage] == schedule::none) continue;
+              store(b_, k_bar(stage), d, b_.fma(h_o, weights[stage], load(b_, k_bar(stage), d)));
+              if (!task_.times) continue;
               const Value k = load(b_, s_.derivative(b_, stage), d);
               value = b_.fma(weights[stage], k, value);
               slope = b_.fma(slopes[stage], k, slope);
-              store(b_, k_bar(stage), d, b_.fma(h_o, weights[stage], load(b_, k_bar(stage), d)));
             }
-            store(b_, z_bar_, d, b_.add(load(b_, z_bar_, d), inner));
-            store(b_, lambda_, d, b_.add(load(b_, lambda_, d), b_.select(at_end, o, b_.real(0))));
-            carried[0] = b_.fma(b_.select(mask, value, b_.real(0)), inner, carried[0]);
-            carried[1] = b_.fma(b_.select(mask, slope, b_.real(0)), o, carried[1]);
+            if (task_.times) move(x, value, slope, carried);
           });
+          const int64_t terms = 5 * static_cast<int64_t>(powers_.size());
+          fold_elements(b_, 0, p_.quadratures, terms, sums, [&](Value d, std::vector<Value>& carried) {
+            const Observed x = observe(b_.integer_add(d, b_.index(p_.size)));
+            Value power = b_.mul(h, x.inner);
+            for (size_t n = 0; n < powers_.size(); ++n) {
+              power = b_.mul(power, theta);
+              store(b_, rates_bar(n), d, b_.add(load(b_, rates_bar(n), d), power));
+            }
+            if (!task_.times) return;
+            move(x, s_.quadratures.interpolated(b_, p_.rk, theta, false, d),
+                 s_.quadratures.interpolated(b_, p_.rk, theta, true, d), carried);
+          });
+          if (!task_.times) return;
           // θ̄ = h·sums[1]; θ = (t_o − t)/h. An observation at the solve's own end moves with h alone.
           const Value fixed_end = b_.integer_equal(i, b_.integer_sub(p_.count, b_.integer(1)));
           const Value moved = b_.select(b_.logical_and(mask, b_.logical_not(fixed_end)), sums[1], b_.real(0));
@@ -192,30 +262,58 @@ class Adjoint {
         });
     // Cotangents of the stages that only the interpolant reads, the latest first.
     for (int stage = p_.rk.stages() - 1; stage > last(); --stage) pull_stage(kept, t, h, stage);
-    add(step_h_bar_, size_cotangent(last() + 1, p_.rk.stages()));
+    if (task_.times) add(step_h_bar_, size_cotangent(last() + 1, p_.rk.stages()));
   }
 
   // κ of one stage from the stages after it, then its pullback.
   void pull_stage(Value kept, Value t, Value h, int stage) {
-    std::vector<double> column(p_.rk.stages(), 0.0);
-    for (int m = stage + 1; m < p_.rk.stages(); ++m) column[m] = p_.rk.a[m][stage];
+    const Weights column = column_of(stage);
     each_element(b_, 0, p_.size, p_.rk.stages(), [&](Value d) {
-      store(b_, kappa_, d, b_.select(kept, stage_cotangent(column, stage, h, d), b_.real(0)));
+      store(b_, kappa_.states, d, b_.select(kept, stage_cotangent(column, stage, h, d), b_.real(0)));
+    });
+    each_element(b_, 0, p_.quadratures, 2 + static_cast<int64_t>(powers_.size()), [&](Value d) {
+      store(b_, kappa_.quadratures, d, b_.select(kept, rate_cotangent(stage, h, d), b_.real(0)));
     });
     pull(stage_time(b_, p_.rk, stage, t, h), s_.state(b_, p_.rk, stage), y_bar(stage));
+    if (!task_.times) return;
     const Value pulled = b_.select(kept, load(b_, t_pulled_, b_.index(0)), b_.real(0));
     add(step_t_bar_, pulled);
     if (p_.rk.c[stage] != 0)
       step_h_bar_.set(b_, b_.fma(b_.real(p_.rk.c[stage]), pulled, step_h_bar_.get(b_)));
   }
-  Value stage_cotangent(const std::vector<double>& column, int stage, Value h, Value d) {
-    Value kappa = load(b_, k_bar(stage), d);
-    if (stage == last()) kappa = b_.add(kappa, load(b_, nu_, d));
+  // What later stages take of this one.
+  Weights column_of(int stage) const {
+    Weights column(static_cast<size_t>(stages()), 0.0);
+    for (int m = stage + 1; m < stages(); ++m) column[m] = p_.rk.a[m][stage];
+    return column;
+  }
+  Value stage_cotangent(const Weights& column, int stage, Value h, Value d) {
+    Value kappa = p_.dense ? load(b_, k_bar(stage), d) : schedule::none;
+    if (stage == last()) kappa = sum(kappa, load(b_, nu_.states, d));
     const Value later = weighted_sum(b_, column, y_bar_, p_.size, d);
-    return later == schedule::none ? kappa : b_.fma(h, later, kappa);
+    return scaled_sum(h, later, kappa);
+  }
+  // The same of a quadrature: of later stages only the proposal takes anything.
+  Value rate_cotangent(int stage, Value h, Value d) {
+    Value kappa = stage == last() ? load(b_, nu_.quadratures, d) : schedule::none;
+    for (size_t n = 0; p_.dense && n < powers_.size(); ++n) {
+      const double weight = powers_[n][static_cast<size_t>(stage)];
+      if (weight != 0) kappa = scaled_sum(b_.real(weight), load(b_, rates_bar(n), d), kappa);
+    }
+    const Weights& weights = proposal_weights(p_.rk);
+    const double weight =
+        static_cast<size_t>(stage) < weights.size() ? weights[static_cast<size_t>(stage)] : 0;
+    if (weight == 0) return kappa == schedule::none ? b_.real(0) : kappa;
+    return scaled_sum(h, b_.mul(b_.real(weight), load(b_, of_quadratures(lambda_), d)), kappa);
+  }
+  // Sums of which `none` is nothing.
+  Value sum(Value a, Value b) { return a == schedule::none ? b : b_.add(a, b); }
+  Value scaled_sum(Value factor, Value a, Value b) {
+    if (a == schedule::none) return b == schedule::none ? b_.real(0) : b;
+    return b == schedule::none ? b_.mul(factor, a) : b_.fma(factor, a, b);
   }
   void pull(Value t, Rows y, Rows to) {
-    p_.task.field->pull(b_, taken_at(b_, t), y, kappa_, to, t_pulled_, true, true);
+    p_.task.field->pull(b_, taken_at(b_, t), y, kappa_, to, t_pulled_, true);
   }
 
   void pull_stages(Value kept, Value t, Value h) {
@@ -240,22 +338,39 @@ class Adjoint {
                         carried[0] = b_.fma(slope, load(b_, y_bar(stage), d), carried[0]);
                     }
                   });
+    if (first > last() || last() >= end) return sum[0];
+    fold_elements(b_, 0, p_.quadratures, 2, sum, [&](Value d, std::vector<Value>& carried) {
+      const Value slope = s_.quadratures.sum(b_, proposal_weights(p_.rk), d);
+      if (slope != schedule::none)
+        carried[0] = b_.fma(slope, load(b_, of_quadratures(lambda_), d), carried[0]);
+    });
     return sum[0];
   }
 
   // Cotangents of what the step began with.
-  void carry(Value kept, Value h, const TapeEntry& entry) {
-    std::vector<double> ones(p_.rk.stages(), 1.0), column(p_.rk.stages(), 0.0);
+  void carry(Value kept, Value h) {
+    Weights ones(static_cast<size_t>(stages()), 1.0);
     ones[0] = 0;
-    for (int m = 1; m < p_.rk.stages(); ++m) column[m] = p_.rk.a[m][0];
+    const Weights column = column_of(0);
+    auto renew = [&](Rows rows, Value d, Value by) {
+      store(b_, rows, d, b_.select(kept, by, load(b_, rows, d)));
+    };
     each_element(b_, 0, p_.size, 3 * p_.rk.stages(), [&](Value d) {
-      const Value lambda = b_.add(load(b_, z_bar_, d), weighted_sum(b_, ones, y_bar_, p_.size, d));
-      store(b_, lambda_, d, b_.select(kept, lambda, load(b_, lambda_, d)));
-      Value nu = load(b_, k_bar(0), d);
-      const Value later = weighted_sum(b_, column, y_bar_, p_.size, d);
-      if (later != schedule::none) nu = b_.fma(h, later, nu);
-      store(b_, nu_, d, b_.select(kept, nu, load(b_, nu_, d)));
+      const Value later = weighted_sum(b_, ones, y_bar_, p_.size, d);
+      const Value lambda = p_.dense ? b_.add(load(b_, z_bar_, d), later) : later;
+      const Value nu = stage_cotangent(column, 0, h, d);
+      renew(lambda_, d, lambda);
+      renew(nu_.states, d, nu);
     });
+    each_element(b_, 0, p_.quadratures, 3, [&](Value d) {
+      const Rows lambda = of_quadratures(lambda_);
+      const Value nu = rate_cotangent(0, h, d);
+      if (p_.dense) renew(lambda, d, b_.add(load(b_, of_quadratures(z_bar_), d), load(b_, lambda, d)));
+      renew(nu_.quadratures, d, nu);
+    });
+  }
+
+  void carry_times(Value kept, const TapeEntry& entry) {
     const Value t_bar = step_t_bar_.get(b_), h_bar = step_h_bar_.get(b_), after = t_bar_.get(b_);
     if (equal_steps()) {
       step_bar_.set(b_, b_.select(kept, b_.add(step_bar_.get(b_), b_.add(h_bar, after)), step_bar_.get(b_)));
@@ -273,39 +388,47 @@ class Adjoint {
   void finish_at_start() {
     if (p_.stopping()) stopping_.set(b_, b_.splat(b_.truth(false)));
     const Rows initial = p_.task.initial, results = task_.results_bar, to = task_.initial_bar;
-    copy(b_, kappa_, nu_, p_.size);
+    copy(b_, kappa_.states, nu_.states, p_.size);
+    copy(b_, kappa_.quadratures, nu_.quadratures, p_.quadratures);
     pull(p_.t0, initial, to);
     each_element(b_, 0, p_.size, 1,
                  [&](Value d) { store(b_, to, d, b_.add(load(b_, to, d), load(b_, lambda_, d))); });
-    add(t_bar_, load(b_, t_pulled_, b_.index(0)));
+    copy(b_, of_quadratures(to), of_quadratures(lambda_), p_.quadratures);
+    if (task_.times) add(t_bar_, load(b_, t_pulled_, b_.index(0)));
 
     auto left = [&](int from) {
       return b_.logical_and(p_.live, b_.integer_less(b_.integer(from), cursor_.get(b_)));
     };
-    const Rows slope = s_.derivative(b_, 0);
-    b_.if_then(b_.any(left(p_.first_observed())),
-               [&] { p_.task.field->evaluate(b_, p_.t0, initial, slope); });
-    b_.while_loop([&] { return b_.any(left(0)); },
-                  [&] {
-                    const Value mask = left(0);
-                    const Value i =
-                        b_.select(mask, b_.integer_sub(cursor_.get(b_), b_.integer(1)), b_.integer(0));
-                    cursor_.set(b_, b_.select(mask, i, cursor_.get(b_)));
-                    std::vector<Value> product{zero()};
-                    fold_elements(b_, 0, p_.size, 3, product, [&](Value d, std::vector<Value>& carried) {
-                      const Value o = b_.load(results.buffer, result_index(b_, results, i, p_.size, d));
-                      store(b_, to, d, b_.add(load(b_, to, d), b_.select(mask, o, b_.real(0))));
-                      carried[0] = b_.fma(load(b_, slope, d), o, carried[0]);
-                    });
-                    // With the initial value observed, its time is t0 and the value does not move with it.
-                    const Value timed = b_.logical_and(
-                        mask, b_.logical_not(b_.integer_less(i, b_.integer(p_.first_observed()))));
-                    const Value moved = b_.select(timed, product[0], b_.real(0));
-                    b_.store_masked(task_.times_bar.buffer,
-                                    lane_index(b_, task_.times_bar, i, 1, b_.index(0)), moved, mask);
-                    add(t_bar_, b_.neg(moved));
-                  });
+    const Slopes slope = s_.slopes(b_, 0);
+    if (task_.times) {
+      b_.if_then(b_.any(left(p_.first_observed())),
+                 [&] { p_.task.field->evaluate(b_, p_.t0, initial, slope); });
+    }
+    b_.while_loop(
+        [&] { return b_.any(left(0)); },
+        [&] {
+          const Value mask = left(0);
+          const Value i = b_.select(mask, b_.integer_sub(cursor_.get(b_), b_.integer(1)), b_.integer(0));
+          cursor_.set(b_, b_.select(mask, i, cursor_.get(b_)));
+          std::vector<Value> product{zero()};
+          for (const Range& range : p_.system().all()) {
+            fold_elements(b_, range.first, range.end, 3, product, [&](Value d, std::vector<Value>& carried) {
+              const Value o = b_.load(results.buffer, result_index(b_, results, i, p_.elements, d));
+              store(b_, to, d, b_.add(load(b_, to, d), b_.select(mask, o, b_.real(0))));
+              if (task_.times) carried[0] = b_.fma(f_.slope(b_, slope, range, d), o, carried[0]);
+            });
+          }
+          if (!task_.times) return;
+          // With the initial value observed, its time is t0 and the value does not move with it.
+          const Value timed =
+              b_.logical_and(mask, b_.logical_not(b_.integer_less(i, b_.integer(p_.first_observed()))));
+          const Value moved = b_.select(timed, product[0], b_.real(0));
+          b_.store_masked(task_.times_bar.buffer, lane_index(b_, task_.times_bar, i, 1, b_.index(0)), moved,
+                          mask);
+          add(t_bar_, b_.neg(moved));
+        });
 
+    if (!task_.times) return;
     Value t0_bar = t_bar_.get(b_), t1_bar = t1_bar_.get(b_);
     if (equal_steps()) {
       t1_bar = b_.div(step_bar_.get(b_), p_.steps_wanted(b_));
@@ -323,9 +446,14 @@ class Adjoint {
   Problem p_;
   System f_;
   Stages s_;
-  Rows z_, lambda_, nu_;
-  Rows z_bar_, k_bar_;  // cotangents through observations inside the step
-  Rows y_bar_, kappa_, t_pulled_;
+  const std::vector<Weights> powers_;  // of the interpolant
+  Rows z_, lambda_;
+  Slopes nu_;
+  // Cotangents through observations inside the step: of z, of stages, and for quadratures Σ h θ^d ō.
+  Rows z_bar_, k_bar_, rates_bar_;
+  Rows y_bar_;
+  Slopes kappa_;
+  Rows t_pulled_;                       // where cotangents of times are wanted
   Variable cursor_;                     // observations not yet pulled
   Variable t_bar_, t1_bar_, step_bar_;  // of the step's end; of the end; of the common step
   Variable step_t_bar_, step_h_bar_;    // within one entry

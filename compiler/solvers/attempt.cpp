@@ -4,19 +4,30 @@
 
 namespace nodec::solvers {
 
-Stages make_stages(Builder& b, const Tableau& rk, int64_t size, bool kept) {
+Value System::slope(Builder& b, const Slopes& k, const Range& range, Value d) const {
+  return read(range) ? load(b, k.states, d) : load(b, k.quadratures, b.integer_sub(d, b.index(size)));
+}
+
+Stages make_stages(Builder& b, const Tableau& rk, const System& f, bool kept, bool error, bool dense) {
+  const int stages = dense ? rk.stages() : rk.main_stages;
   Stages s;
-  s.size = size;
+  s.size = f.size;
   s.kept = kept;
-  s.k = frame_rows(b, "stages", rk.stages() * size);
-  s.y = frame_rows(b, kept ? "stage_states" : "stage_state", (kept ? rk.stages() : 1) * size);
-  if (!kept && rk.stages() > rk.main_stages) s.spare = frame_rows(b, "dense_state", size);
+  s.k = frame_rows(b, "stages", stages * f.size);
+  s.y = frame_rows(b, kept ? "stage_states" : "stage_state", (kept ? stages : 1) * f.size + f.quadratures);
+  if (!kept && stages > rk.main_stages) s.spare = frame_rows(b, "dense_state", f.size);
+  s.quadratures = Quadratures(b, rk, f.quadratures, error, dense);
   return s;
 }
 
 Rows Stages::state(Builder& b, const Tableau& rk, int stage) const {
   if (kept) return shift(b, y, stage * size);
   return stage < rk.main_stages ? y : spare;
+}
+
+Value Stages::sum(Builder& b, const System& f, const Weights& weights, const Range& range, Value d) const {
+  if (f.read(range)) return weighted_sum(b, weights, k, size, d);
+  return quadratures.sum(b, weights, b.integer_sub(d, b.index(size)));
 }
 
 Value stage_time(Builder& b, const Tableau& rk, int stage, Value t, Value h) {
@@ -36,17 +47,28 @@ void form_stage(Builder& b, const Tableau& rk, int stage, Value h, Rows z, const
 void take_stage(Builder& b, const System& f, const Tableau& rk, int stage, Value t, Value h, Rows z,
                 const Stages& s) {
   form_stage(b, rk, stage, h, z, s);
-  f.evaluate(b, stage_time(b, rk, stage, t, h), s.state(b, rk, stage), s.derivative(b, stage));
+  f.evaluate(b, stage_time(b, rk, stage, t, h), s.state(b, rk, stage), s.slopes(b, stage));
+  s.quadratures.add(b, stage);
 }
 
 void attempt(Builder& b, const System& f, const Tableau& rk, Value t, Value h, Rows z, const Stages& s) {
+  s.quadratures.add(b, 0);
   for (int i = 1; i < rk.main_stages - 1; ++i) take_stage(b, f, rk, i, t, h, z, s);
   form_stage(b, rk, rk.main_stages - 1, h, z, s);
 }
 
+void propose(Builder& b, const Tableau& rk, Value h, Rows z, const Stages& s) {
+  const Rows from = shift(b, z, s.size), to = shift(b, s.proposal(b, rk), s.size);
+  each_element(b, 0, s.quadratures.count(), rk.main_stages, [&](Value d) {
+    const Value slope = s.quadratures.sum(b, proposal_weights(rk), d), before = load(b, from, d);
+    store(b, to, d, slope == schedule::none ? before : b.fma(h, slope, before));
+  });
+}
+
 void finish(Builder& b, const System& f, const Tableau& rk, Value t, Value h, const Stages& s) {
   const int last = rk.main_stages - 1;
-  f.evaluate(b, stage_time(b, rk, last, t, h), s.state(b, rk, last), s.derivative(b, last));
+  f.evaluate(b, stage_time(b, rk, last, t, h), s.state(b, rk, last), s.slopes(b, last));
+  s.quadratures.add(b, last);
 }
 
 void take_dense_stages(Builder& b, const System& f, const Tableau& rk, Value t, Value h, Rows z,

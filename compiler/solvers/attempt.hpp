@@ -5,33 +5,52 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/graph/tableau.hpp"
 #include "compiler/solvers/lanes.hpp"
+#include "compiler/solvers/quadratures.hpp"
 
 namespace nodec::solvers {
 
-using graph::Tableau;
+using schedule::Slopes;
 
-// What is integrated: y' = f(t, y) with y of `size` elements, and how its errors are weighed.
-struct System {
-  int64_t size = 0;
-  std::function<void(Builder&, Value t, Rows y, Rows k)> evaluate;
-  std::vector<std::pair<int64_t, int64_t>> in_norm;  // ranges of elements, ascending
-  std::function<Value(Builder&, Value element)> atol;
-  Value rtol = schedule::none;
+// A range of elements, of the states that f reads or of the quadratures.
+struct Range {
+  int64_t first, end;
 };
 
-// Memory of a step: derivatives of all stages, and the states at which they are taken.
+// What is integrated: (y, q)' = f(t, y) with y of `size` elements, q of `quadratures`, numbered on from
+// there, and how its errors are weighed.
+struct System {
+  int64_t size = 0, quadratures = 0;
+  std::function<void(Builder&, Value t, Rows y, const Slopes& k)> evaluate;
+  std::vector<Range> in_norm;  // ascending
+  std::function<Value(Builder&, Value element)> atol;
+  Value rtol = schedule::none;
+
+  int64_t elements() const { return size + quadratures; }
+  std::vector<Range> all() const { return {{0, size}, {size, elements()}}; }
+  bool read(const Range& range) const { return range.first < size; }
+  // Of the range's element d.
+  Value slope(Builder& b, const Slopes& k, const Range& range, Value d) const;
+};
+
+// Memory of a step: derivatives of all stages, and the states at which they are taken. The proposal is the
+// last main stage's y, followed by the quadratures, unless all stages of a dense step are kept.
 struct Stages {
   Rows y, k;          // [stages][size]; y: see `kept`
   bool kept = false;  // every stage's y is kept; otherwise they share rows, and the last main stage's stays
   Rows spare;         // [size], not kept: y of stages that serve dense output
   int64_t size = 0;
+  Quadratures quadratures;
 
   Rows state(Builder& b, const Tableau& rk, int stage) const;
+  Rows proposal(Builder& b, const Tableau& rk) const { return state(b, rk, rk.main_stages - 1); }
   Rows derivative(Builder& b, int stage) const { return shift(b, k, stage * size); }
+  Slopes slopes(Builder& b, int stage) const { return {derivative(b, stage), quadratures.slopes(b, stage)}; }
+  // Σ_i weights[i] k_i of the range's element d.
+  Value sum(Builder& b, const System& f, const Weights& weights, const Range& range, Value d) const;
 };
-Stages make_stages(Builder& b, const Tableau& rk, int64_t size, bool kept);
+// error, dense: what is asked of the quadratures (see there).
+Stages make_stages(Builder& b, const Tableau& rk, const System& f, bool kept, bool error, bool dense);
 
 // t + c[stage]·h.
 Value stage_time(Builder& b, const Tableau& rk, int stage, Value t, Value h);
@@ -41,8 +60,9 @@ void form_stage(Builder& b, const Tableau& rk, int stage, Value h, Rows z, const
 void take_stage(Builder& b, const System& f, const Tableau& rk, int stage, Value t, Value h, Rows z,
                 const Stages& s);
 // All main stages but the last one's derivative, which methods without the FSAL property need only if the
-// step is accepted.
+// step is accepted. The quadratures' part of the proposal is written by `propose`.
 void attempt(Builder& b, const System& f, const Tableau& rk, Value t, Value h, Rows z, const Stages& s);
+void propose(Builder& b, const Tableau& rk, Value h, Rows z, const Stages& s);
 // The last main stage's derivative: the next step's first stage.
 void finish(Builder& b, const System& f, const Tableau& rk, Value t, Value h, const Stages& s);
 // Stages that only the interpolant reads.

@@ -40,16 +40,17 @@ Value square_root_of_mean(Builder& b, Value sum, int64_t count) {
 
 int64_t norm_size(const System& f) {
   int64_t count = 0;
-  for (const auto& [first, end] : f.in_norm) count += end - first;
+  for (const Range& range : f.in_norm) count += range.end - range.first;
   return count;
 }
 
 // Root mean square over the norm's elements.
-Value norm(Builder& b, const System& f, int64_t terms, const std::function<Value(Value element)>& weighed) {
+Value norm(Builder& b, const System& f, int64_t terms,
+           const std::function<Value(const Range& range, Value element)>& weighed) {
   std::vector<Value> sum{b.splat(b.real(0))};
-  for (const auto& [first, end] : f.in_norm) {
-    fold_elements(b, first, end, terms, sum, [&](Value d, std::vector<Value>& carried) {
-      const Value x = weighed(d);
+  for (const Range& range : f.in_norm) {
+    fold_elements(b, range.first, range.end, terms, sum, [&](Value d, std::vector<Value>& carried) {
+      const Value x = weighed(range, d);
       carried[0] = b.fma(x, x, carried[0]);
     });
   }
@@ -64,10 +65,10 @@ Value power(Builder& b, Value x, double exponent) {
 
 Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
                bool adaptive) {
-  const Rows proposal = s.state(b, rk, rk.main_stages - 1);
+  const Rows proposal = s.proposal(b, rk);
   // x·0 is 0 or NaN: one sum says whether all are finite.
   std::vector<Value> zero{b.splat(b.real(0))};
-  fold_elements(b, 0, f.size, 1, zero, [&](Value d, std::vector<Value>& carried) {
+  fold_elements(b, 0, f.elements(), 1, zero, [&](Value d, std::vector<Value>& carried) {
     carried[0] = b.fma(load(b, proposal, d), b.real(0), carried[0]);
   });
   Error error{b.splat(b.real(0)), b.equal(zero[0], b.real(0))};
@@ -76,12 +77,12 @@ Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, 
   const bool two = !rk.error_third.empty();
   const int64_t terms = rk.stages() * (two ? 2 : 1) + 4;
   std::vector<Value> sums(two ? 2 : 1, b.splat(b.real(0)));
-  for (const auto& [first, end] : f.in_norm) {
-    fold_elements(b, first, end, terms, sums, [&](Value d, std::vector<Value>& carried) {
+  for (const Range& range : f.in_norm) {
+    fold_elements(b, range.first, range.end, terms, sums, [&](Value d, std::vector<Value>& carried) {
       const Value magnitude = b.max(b.abs(load(b, z, d)), b.abs(load(b, proposal, d)));
       const Value scale = weight(b, f, d, magnitude);
       for (size_t i = 0; i < carried.size(); ++i) {
-        const Value sum = weighted_sum(b, i == 0 ? rk.error : rk.error_third, s.k, s.size, d);
+        const Value sum = s.sum(b, f, i == 0 ? rk.error : rk.error_third, range, d);
         const Value x = b.div(b.mul(h, sum), scale);
         carried[i] = b.fma(x, x, carried[i]);
       }
@@ -100,34 +101,37 @@ Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, 
 
 Value worst_element(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
                     bool adaptive) {
-  const Rows proposal = s.state(b, rk, rk.main_stages - 1);
+  const Rows proposal = s.proposal(b, rk);
   const Value infinity = b.real(std::numeric_limits<double>::infinity());
   std::vector<Value> worst{b.splat(b.real(-1)), b.splat(b.integer(-1))};
-  fold_elements(b, 0, f.size, rk.stages() + 8, worst, [&](Value d, std::vector<Value>& carried) {
-    const Value to = load(b, proposal, d);
-    Value size = b.mul(to, b.real(0));
-    if (adaptive) {
-      const Value magnitude = b.max(b.abs(load(b, z, d)), b.abs(to));
-      const Value error = b.mul(h, weighted_sum(b, rk.error, s.k, s.size, d));
-      size = b.add(size, b.abs(b.div(error, weight(b, f, d, magnitude))));
-    }
-    size = b.select(finite(b, size), size, infinity);
-    const Value larger = b.less(carried[0], size);
-    carried[0] = b.select(larger, size, carried[0]);
-    carried[1] = b.select(larger, b.integer_of(d), carried[1]);
-  });
+  for (const Range& range : f.all()) {
+    const int64_t terms = rk.stages() + 8;
+    fold_elements(b, range.first, range.end, terms, worst, [&](Value d, std::vector<Value>& carried) {
+      const Value to = load(b, proposal, d);
+      Value size = b.mul(to, b.real(0));
+      if (adaptive) {
+        const Value magnitude = b.max(b.abs(load(b, z, d)), b.abs(to));
+        const Value error = b.mul(h, s.sum(b, f, rk.error, range, d));
+        size = b.add(size, b.abs(b.div(error, weight(b, f, d, magnitude))));
+      }
+      size = b.select(finite(b, size), size, infinity);
+      const Value larger = b.less(carried[0], size);
+      carried[0] = b.select(larger, size, carried[0]);
+      carried[1] = b.select(larger, b.integer_of(d), carried[1]);
+    });
+  }
   return worst[1];
 }
 
-Value first_not_finite(Builder& b, const std::vector<Rows>& rows, int64_t size) {
+Value first_not_finite(Builder& b, const System& f, Rows z, const Slopes& k) {
   std::vector<Value> found{b.splat(b.integer(-1))};
-  fold_elements(
-      b, 0, size, static_cast<int64_t>(rows.size()) * 2, found, [&](Value d, std::vector<Value>& carried) {
-        Value all = b.truth(true);
-        for (const Rows& r : rows) all = b.logical_and(all, finite(b, load(b, r, d)));
-        const Value first = b.logical_and(b.logical_not(all), b.integer_less(carried[0], b.integer(0)));
-        carried[0] = b.select(first, b.integer_of(d), carried[0]);
-      });
+  for (const Range& range : f.all()) {
+    fold_elements(b, range.first, range.end, 4, found, [&](Value d, std::vector<Value>& carried) {
+      const Value both = b.logical_and(finite(b, load(b, z, d)), finite(b, f.slope(b, k, range, d)));
+      const Value first = b.logical_and(b.logical_not(both), b.integer_less(carried[0], b.integer(0)));
+      carried[0] = b.select(first, b.integer_of(d), carried[0]);
+    });
+  }
   return found[0];
 }
 
@@ -159,23 +163,23 @@ Value Controller::factor(Builder& b, const Tableau& rk, const Controls& controls
   return factor;
 }
 
-Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value span, Rows z, Rows first,
-                 Rows spare_state, Rows spare_derivative) {
+Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value span, Rows z,
+                 const Stages& s) {
   const Value longest = b.abs(span);
-  auto weighed = [&](Rows rows) {
-    return norm(b, f, 4,
-                [&](Value d) { return b.div(load(b, rows, d), weight(b, f, d, b.abs(load(b, z, d)))); });
-  };
-  const Value size = weighed(z), slope = weighed(first);
+  const Slopes first = s.slopes(b, 0), later = s.slopes(b, 1);
+  const Rows beyond = s.state(b, rk, 1);
+  auto weighed = [&](Value x, Value d) { return b.div(x, weight(b, f, d, b.abs(load(b, z, d)))); };
+  const Value size = norm(b, f, 4, [&](const Range&, Value d) { return weighed(load(b, z, d), d); });
+  const Value slope =
+      norm(b, f, 4, [&](const Range& range, Value d) { return weighed(f.slope(b, first, range, d), d); });
   const Value small = b.logical_or(b.less(size, b.real(1e-5)), b.less(slope, b.real(1e-5)));
   const Value guess = b.min(b.select(small, b.real(1e-6), b.mul(b.real(0.01), b.div(size, slope))), longest);
   const Value trial = b.select(b.less(span, b.real(0)), b.neg(guess), guess);
   each_element(b, 0, f.size, 1,
-               [&](Value d) { store(b, spare_state, d, b.fma(trial, load(b, first, d), load(b, z, d))); });
-  f.evaluate(b, b.add(t, trial), spare_state, spare_derivative);
-  const Value difference = norm(b, f, 5, [&](Value d) {
-    const Value change = b.sub(load(b, spare_derivative, d), load(b, first, d));
-    return b.div(change, weight(b, f, d, b.abs(load(b, z, d))));
+               [&](Value d) { store(b, beyond, d, b.fma(trial, load(b, first.states, d), load(b, z, d))); });
+  f.evaluate(b, b.add(t, trial), beyond, later);
+  const Value difference = norm(b, f, 5, [&](const Range& range, Value d) {
+    return weighed(b.sub(f.slope(b, later, range, d), f.slope(b, first, range, d)), d);
   });
   const Value curvature = b.div(difference, guess);
   const Value steepest = b.max(slope, curvature);

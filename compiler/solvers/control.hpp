@@ -22,8 +22,8 @@ Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, 
 // Element with the largest weighed error, or the first whose error or proposal is not finite (lanes integer).
 Value worst_element(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
                     bool adaptive);
-// First element of which any of the rows is not finite, −1 if all are.
-Value first_not_finite(Builder& b, const std::vector<Rows>& rows, int64_t size);
+// First element of which the state or its derivative is not finite, −1 if all are.
+Value first_not_finite(Builder& b, const System& f, Rows z, const Slopes& k);
 
 // The next step's size relative to this one's. `previous` holds log(error) of the last accepted step.
 struct Controller {
@@ -38,8 +38,8 @@ struct Controller {
 
 // First step for an adaptive method, unsigned, at most |span|; takes one evaluation at t ± h in stage 1's
 // rows.
-Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value span, Rows z, Rows first,
-                 Rows spare_state, Rows spare_derivative);
+Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value span, Rows z,
+                 const Stages& s);
 
 // True where a step of h also covers what is left: a little more than h, rather than leave a sliver for a
 // step of its own.

@@ -29,8 +29,8 @@ class Forward {
       : b_(b),
         p_(b, task),
         f_(p_.system()),
-        s_(make_stages(b, p_.rk, p_.size, false)),
-        z_(frame_rows(b, "state", p_.size)),
+        s_(make_stages(b, p_.rk, f_, false, p_.adaptive, p_.dense)),
+        z_(frame_rows(b, "state", p_.elements)),
         observer_(b),
         controller_(b),
         running_(b, "running"),
@@ -43,7 +43,7 @@ class Forward {
         stop_time_(b, "stop_time"),
         stopping_(b, "stopping") {
     if (!p_.stopping()) return;
-    f_.evaluate = [this](Builder& builder, Value t, Rows y, Rows k) {
+    f_.evaluate = [this](Builder& builder, Value t, Rows y, const Slopes& k) {
       const Value before = p_.before_stop(builder, t, stop_time_.get(builder));
       p_.task.field->evaluate(builder, builder.select(stopping_.get(builder), before, t), y, k);
     };
@@ -86,9 +86,9 @@ class Forward {
     for (const Variable* counter : {&steps_, &evaluations_, &accepted_})
       counter->set(b_, b_.splat(b_.integer(0)));
     b_.fill(p_.task.results.buffer, p_.task.results.offset,
-            b_.integer_mul(b_.extent(p_.task.times), b_.index(p_.size)),
+            b_.integer_mul(b_.extent(p_.task.times), b_.index(p_.elements)),
             b_.real(std::numeric_limits<double>::quiet_NaN()));
-    copy(b_, z_, p_.task.initial, p_.size);
+    copy(b_, z_, p_.task.initial, p_.elements);
     t_.set(b_, p_.t0);
     h_.set(b_, b_.splat(b_.real(0)));
     controller_.start(b_);
@@ -100,10 +100,10 @@ class Forward {
     }
     observer_.start(b_, p_, ordered);
 
-    const Rows first = s_.derivative(b_, 0);
+    const Slopes first = s_.slopes(b_, 0);
     f_.evaluate(b_, p_.t0, z_, first);
     count(evaluations_, moving);
-    const Value element = first_not_finite(b_, {z_, first}, p_.size);
+    const Value element = first_not_finite(b_, f_, z_, first);
     const Value bad = b_.logical_or(b_.integer_less(b_.integer(-1), element), not_(finite(b_, span)));
     fail(both(moving, bad), b_.integer(static_cast<int>(Failure::not_finite)), p_.t0, b_.real(0), element);
     running_.set(b_, both(moving, not_(bad)));
@@ -128,8 +128,7 @@ class Forward {
     Value size = given;
     if (!known_first_step()) {
       // The rows of the second stage are free until the first attempt.
-      const Rows state = s_.state(b_, p_.rk, 1), derivative = s_.derivative(b_, 1);
-      size = first_step(b_, f_, p_.rk, p_.t0, span, z_, s_.derivative(b_, 0), state, derivative);
+      size = first_step(b_, f_, p_.rk, p_.t0, span, z_, s_);
       if (!p_.first_step_is(0)) size = b_.select(b_.equal(given, b_.real(0)), size, given);
       count(evaluations_, running);
     }
@@ -166,9 +165,12 @@ class Forward {
   void begin_anew(const Step& step, Value accepted) {
     const Value anew = both(accepted, step.stops);
     b_.if_then(b_.any(anew), [&] {
-      const Rows first = s_.derivative(b_, 0), fresh = s_.derivative(b_, 1);
+      const Slopes first = s_.slopes(b_, 0), fresh = s_.slopes(b_, 1);
       p_.task.field->evaluate(b_, step.to, z_, fresh);
-      each_element(b_, 0, p_.size, 1, [&](Value d) { store(b_, first, d, load(b_, fresh, d), anew); });
+      each_element(b_, 0, p_.size, 1,
+                   [&](Value d) { store(b_, first.states, d, load(b_, fresh.states, d), anew); });
+      each_element(b_, 0, p_.quadratures, 1,
+                   [&](Value d) { store(b_, first.quadratures, d, load(b_, fresh.quadratures, d), anew); });
       count(evaluations_, anew);
       pass_stops(anew, step.to);
     });
@@ -214,7 +216,8 @@ class Forward {
   // A solve over no time has no step to replay. Where its times have moved apart by a difference's increment,
   // the solution is a straight line.
   void extend_nothing() {
-    const Rows results = p_.task.results, first = s_.derivative(b_, 0);
+    const Rows results = p_.task.results;
+    const Slopes first = s_.slopes(b_, 0);
     auto pending = [&] {
       return both(running_.get(b_), b_.integer_less(observer_.cursor.get(b_), p_.count));
     };
@@ -222,10 +225,14 @@ class Forward {
                   [&] {
                     const Value mask = pending(), i = observer_.cursor.get(b_);
                     const Value passed = b_.sub(p_.time(b_, i), t_.get(b_));
-                    each_element(b_, 0, p_.size, 1, [&](Value d) {
-                      const Value line = b_.fma(passed, load(b_, first, d), load(b_, z_, d));
-                      b_.store_masked(results.buffer, result_index(b_, results, i, p_.size, d), line, mask);
-                    });
+                    for (const Range& range : f_.all()) {
+                      each_element(b_, range.first, range.end, 1, [&](Value d) {
+                        const Value slope = f_.slope(b_, first, range, d);
+                        const Value line = b_.fma(passed, slope, load(b_, z_, d));
+                        const Value at = result_index(b_, results, i, p_.elements, d);
+                        b_.store_masked(results.buffer, at, line, mask);
+                      });
+                    }
                     count(observer_.cursor, mask);
                   });
   }
@@ -255,6 +262,7 @@ class Forward {
       stopping_.set(b_, step.stops);
     }
     attempt(b_, f_, p_.rk, step.t, step.h, z_, s_);
+    propose(b_, p_.rk, step.h, z_, s_);
     if (!p_.rk.fsal_added) finish(b_, f_, p_.rk, step.t, step.h, s_);
     count(evaluations_, step.running, p_.rk.main_stages - (p_.rk.fsal_added ? 2 : 1));
     const Error error = error_of(b_, f_, p_.rk, step.h, z_, s_, controlled);
@@ -263,18 +271,19 @@ class Forward {
     const Value accepted = both(step.running, good);
     count(accepted_, accepted);
 
-    const Value inside = observer_.inside(b_, p_, accepted, step.to);
+    const Value inside = p_.dense ? observer_.inside(b_, p_, accepted, step.to) : b_.truth(false);
     if (p_.rk.fsal_added) {
-      const Value wanted = both(accepted, b_.logical_or(not_(step.last), inside));
+      const Value wanted =
+          both(accepted, p_.dense ? b_.logical_or(not_(step.last), inside) : not_(step.last));
       b_.if_then(b_.any(wanted), [&] { finish(b_, f_, p_.rk, step.t, step.h, s_); });
       count(evaluations_, wanted);
     }
-    if (p_.rk.stages() > p_.rk.main_stages) {
+    if (p_.dense && p_.rk.stages() > p_.rk.main_stages) {
       b_.if_then(b_.any(inside), [&] { take_dense_stages(b_, f_, p_.rk, step.t, step.h, z_, s_); });
       count(evaluations_, inside, p_.rk.stages() - p_.rk.main_stages);
     }
     TapeEntry entry{step.t,  step.h, kept(step, accepted), observer_.cursor.get(b_),
-                    step.to, z_,     s_.derivative(b_, 0)};
+                    step.to, z_,     s_.slopes(b_, 0)};
     if (p_.task.recording == Recording::record) push_entry(b_, p_, entry);
     // An adjoint may unwind what is replayed.
     if (replaying()) replace_entry(b_, p_, step.entry, entry, step.running);
@@ -326,11 +335,18 @@ class Forward {
       spoil_results(b_, p_, failed);
     });
 
-    const Rows end = s_.state(b_, p_.rk, p_.rk.main_stages - 1);
-    const Rows first = s_.derivative(b_, 0), last = s_.derivative(b_, p_.rk.main_stages - 1);
+    const Rows end = s_.proposal(b_, p_.rk);
+    const Slopes first = s_.slopes(b_, 0), last = s_.slopes(b_, p_.rk.main_stages - 1);
+    auto renew = [&](Rows rows, Rows by, Value d) {
+      store(b_, rows, d, b_.select(accepted, load(b_, by, d), load(b_, rows, d)));
+    };
     each_element(b_, 0, p_.size, 2, [&](Value d) {
-      store(b_, z_, d, b_.select(accepted, load(b_, end, d), load(b_, z_, d)));
-      store(b_, first, d, b_.select(accepted, load(b_, last, d), load(b_, first, d)));
+      renew(z_, end, d);
+      renew(first.states, last.states, d);
+    });
+    each_element(b_, 0, p_.quadratures, 2, [&](Value d) {
+      renew(shift(b_, z_, p_.size), shift(b_, end, p_.size), d);
+      renew(first.quadratures, last.quadratures, d);
     });
     if (p_.stopping()) begin_anew(step, accepted);
     t_.set(b_, t);

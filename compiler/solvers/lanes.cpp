@@ -1,6 +1,7 @@
 // Small pieces that every stepper writes with (see lanes.hpp).
 #include "compiler/solvers/lanes.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "compiler/graph/op.hpp"
@@ -23,7 +24,7 @@ Variable::Variable(Builder& b, const std::string& name, schedule::Kind kind)
     : buffer_(b.frame(name, 1, true, kind)) {}
 
 Rows frame_rows(Builder& b, const std::string& name, int64_t count) {
-  return {b.frame(name, count), b.index(0)};
+  return {b.frame(name, std::max<int64_t>(1, count)), b.index(0)};
 }
 
 Rows shift(Builder& b, Rows rows, int64_t n) { return {rows.buffer, b.integer_add(rows.offset, b.index(n))}; }

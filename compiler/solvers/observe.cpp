@@ -43,8 +43,8 @@ void Observer::start(Builder& b, const Problem& p, Value live) const {
                [&] {
                  const Value mask = pending();
                  const Value i = cursor.get(b);
-                 each_element(b, 0, p.size, 1, [&](Value d) {
-                   b.store_masked(results.buffer, result_index(b, results, i, p.size, d),
+                 each_element(b, 0, p.elements, 1, [&](Value d) {
+                   b.store_masked(results.buffer, result_index(b, results, i, p.elements, d),
                                   load(b, p.task.initial, d), mask);
                  });
                  cursor.set(b, b.select(mask, b.integer_add(i, b.integer(1)), i));
@@ -60,7 +60,7 @@ Value Observer::inside(Builder& b, const Problem& p, Value accepted, Value to) c
 void Observer::step(Builder& b, const Problem& p, Value accepted, Value flush, Value t, Value h, Value to,
                     Rows z, const Stages& s) const {
   const Rows results = p.task.results;
-  const Rows end = s.state(b, p.rk, p.rk.main_stages - 1);
+  const Rows end = s.proposal(b, p.rk);
   auto pending = [&] {
     const Value due = b.logical_or(flush, p.reached(b, p.time(b, cursor.get(b)), to));
     return b.logical_and(accepted, b.logical_and(left(b, p), due));
@@ -70,29 +70,42 @@ void Observer::step(Builder& b, const Problem& p, Value accepted, Value flush, V
                  const Value mask = pending();
                  const Value i = cursor.get(b);
                  const Value time = p.time(b, i);
-                 // The end itself, bit for bit: what observes only the end must not depend on the
-                 // interpolant.
-                 const Value at_end = b.equal(time, to);
-                 const Value theta = b.div(b.sub(time, t), h);
-                 const std::vector<Value> weights = interpolant_weights(b, p.rk, theta);
-                 each_element(b, 0, p.size, p.rk.stages(), [&](Value d) {
-                   Value slope = schedule::none;
-                   for (int stage = 0; stage < p.rk.stages(); ++stage) {
-                     if (weights[stage] == schedule::none) continue;
-                     const Value k = load(b, s.derivative(b, stage), d);
-                     slope =
-                         slope == schedule::none ? b.mul(weights[stage], k) : b.fma(weights[stage], k, slope);
-                   }
-                   const Value inner = b.fma(h, slope, load(b, z, d));
-                   b.store_masked(results.buffer, result_index(b, results, i, p.size, d),
-                                  b.select(at_end, load(b, end, d), inner), mask);
-                 });
+                 auto observe = [&](Value d, Value state) {
+                   b.store_masked(results.buffer, result_index(b, results, i, p.elements, d), state, mask);
+                 };
+                 if (!p.dense) {
+                   each_element(b, 0, p.elements, 1, [&](Value d) { observe(d, load(b, end, d)); });
+                 } else {
+                   // The end itself, bit for bit: what observes only the end must not depend on the
+                   // interpolant.
+                   const Value at_end = b.equal(time, to);
+                   const Value theta = b.div(b.sub(time, t), h);
+                   const std::vector<Value> weights = interpolant_weights(b, p.rk, theta);
+                   auto observe_slope = [&](Value d, Value slope) {
+                     const Value inner = b.fma(h, slope, load(b, z, d));
+                     observe(d, b.select(at_end, load(b, end, d), inner));
+                   };
+                   each_element(b, 0, p.size, p.rk.stages(), [&](Value d) {
+                     Value slope = schedule::none;
+                     for (int stage = 0; stage < p.rk.stages(); ++stage) {
+                       if (weights[stage] == schedule::none) continue;
+                       const Value k = load(b, s.derivative(b, stage), d);
+                       slope = slope == schedule::none ? b.mul(weights[stage], k)
+                                                       : b.fma(weights[stage], k, slope);
+                     }
+                     observe_slope(d, slope);
+                   });
+                   each_element(b, 0, p.quadratures, p.rk.stages(), [&](Value d) {
+                     observe_slope(b.integer_add(d, b.index(p.size)),
+                                   s.quadratures.interpolated(b, p.rk, theta, false, d));
+                   });
+                 }
                  cursor.set(b, b.select(mask, b.integer_add(i, b.integer(1)), i));
                });
 }
 
 void spoil_results(Builder& b, const Problem& p, Value mask) {
-  const Value rows = b.integer_mul(b.extent(p.task.times), b.index(p.size));
+  const Value rows = b.integer_mul(b.extent(p.task.times), b.index(p.elements));
   const Value nan = b.real(std::numeric_limits<double>::quiet_NaN());
   b.for_loop(b.index(0), rows, [&](Value row) { store(b, p.task.results, row, nan, mask); });
 }

@@ -9,6 +9,12 @@ namespace {
 
 int64_t elements_of(const graph::Type& type) { return type.size().value(); }
 
+// The end of a solve needs no interpolant.
+bool observes_inside(const schedule::SolveTask& task) {
+  const int first = task.node->as<graph::SolveInfo>().initial_observed ? 1 : 0;
+  return !task.times.is_constant() || task.times.value() > 1 + first;
+}
+
 }  // namespace
 
 double smallest_weight(const Builder& b) { return b.double_precision() ? 1e-300 : 1e-36; }
@@ -17,8 +23,11 @@ Problem::Problem(Builder& b, schedule::SolveTask& task)
     : task(task),
       info(task.node->as<graph::SolveInfo>()),
       rk(*info.tableau),
-      size(task.elements),
-      adaptive(info.rule == graph::StepRule::adaptive) {
+      elements(task.elements),
+      size(task.elements - task.quadratures),
+      quadratures(task.quadratures),
+      adaptive(info.rule == graph::StepRule::adaptive),
+      dense(observes_inside(task)) {
   auto control = [&](graph::Control c) { return task.controls[static_cast<size_t>(c)]; };
   controls = {control(graph::Control::step), control(graph::Control::max_steps),
               control(graph::Control::safety), control(graph::Control::min_factor),
@@ -33,7 +42,8 @@ Problem::Problem(Builder& b, schedule::SolveTask& task)
 System Problem::system() const {
   System f;
   f.size = size;
-  f.evaluate = [this](Builder& b, Value t, Rows y, Rows k) { task.field->evaluate(b, t, y, k); };
+  f.quadratures = quadratures;
+  f.evaluate = [this](Builder& b, Value t, Rows y, const Slopes& k) { task.field->evaluate(b, t, y, k); };
   f.rtol = task.controls[static_cast<size_t>(graph::Control::rtol)];
   f.atol = [this](Builder& b, Value element) {
     const Value atol = task.atol_rows.buffer != schedule::none
@@ -42,13 +52,13 @@ System Problem::system() const {
     return b.add(atol, b.real(smallest_weight(b)));
   };
   int64_t first = 0;
-  for (int i = 0; i < info.state_count(); ++i) {
+  for (const int i : schedule::states_in_memory(info)) {
     const int64_t end = first + elements_of(task.node->operands[i]->type);
     if (info.states[i].in_norm) {
-      if (!f.in_norm.empty() && f.in_norm.back().second == first)
-        f.in_norm.back().second = end;
+      if (!f.in_norm.empty() && f.in_norm.back().end == first && first != size)
+        f.in_norm.back().end = end;
       else
-        f.in_norm.emplace_back(first, end);
+        f.in_norm.push_back({first, end});
     }
     first = end;
   }

@@ -14,12 +14,15 @@ struct Problem {
   schedule::SolveTask& task;
   const graph::SolveInfo& info;
   const Tableau& rk;
-  int64_t size;     // D
-  bool adaptive;    // steps are chosen by the error
-  Value live;       // lanes that are solved
-  Value t0, t1;     // lanes
-  Value direction;  // ±1
-  Value count;      // each lane's number of observation times (lanes integer)
+  int64_t elements;     // D
+  int64_t size;         // of them, those of states that equations read
+  int64_t quadratures;  // the others
+  bool adaptive;        // steps are chosen by the error
+  bool dense;           // some observation may lie inside a step
+  Value live;           // lanes that are solved
+  Value t0, t1;         // lanes
+  Value direction;      // ±1
+  Value count;          // each lane's number of observation times (lanes integer)
   Controls controls;
 
   Problem(Builder& b, schedule::SolveTask& task);

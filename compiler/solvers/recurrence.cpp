@@ -37,6 +37,8 @@ Value time_of(Builder& b, const schedule::SolveTask& task, Value i) {
   return b.splat(b.to_real(b.max(b.integer(0), b.min(b.integer_of(i), last))));
 }
 
+int64_t read_elements(const schedule::SolveTask& task) { return task.elements - task.quadratures; }
+
 }  // namespace
 
 void write_recurrence(Builder& b, schedule::SolveTask& task) {
@@ -47,7 +49,7 @@ void write_recurrence(Builder& b, schedule::SolveTask& task) {
     const Rows after = state_at(b, task, task.results, b.integer_add(i, b.index(1)));
     const Value steps = stepping(b, task, i);
     task.field->within(b, b.logical_and(live(b, task), steps));
-    task.field->evaluate(b, time_of(b, task, i), before, next);
+    task.field->evaluate(b, time_of(b, task, i), before, {next, shift(b, next, read_elements(task))});
     each_element(b, 0, task.elements, 2,
                  [&](Value d) { store(b, after, d, b.select(steps, load(b, next, d), load(b, before, d))); });
   });
@@ -55,9 +57,9 @@ void write_recurrence(Builder& b, schedule::SolveTask& task) {
 
 void write_recurrence_adjoint(Builder& b, schedule::AdjointTask& adjoint) {
   schedule::SolveTask& task = *adjoint.solve;
-  const int64_t size = task.elements;
-  const Rows lambda = frame_rows(b, "lambda", size), kappa = frame_rows(b, "kappa", size);
-  const Rows pulled = frame_rows(b, "pulled", size), t_pulled = frame_rows(b, "t_pulled", 1);
+  const int64_t size = read_elements(task);
+  const Rows lambda = frame_rows(b, "lambda", size), kappa = frame_rows(b, "kappa", task.elements);
+  const Rows pulled = frame_rows(b, "pulled", size);
   fill(b, lambda, size, 0);
   const Value count = steps_of(b, task);
   b.for_loop(b.index(0), count, [&](Value taken) {
@@ -68,17 +70,21 @@ void write_recurrence_adjoint(Builder& b, schedule::AdjointTask& adjoint) {
       const Value sum = b.add(load(b, lambda, d), load(b, given, d));
       store(b, kappa, d, b.select(steps, sum, b.real(0)));
     });
+    // What no step reads is asked for where it was made alone.
+    each_element(b, size, task.elements, 1,
+                 [&](Value d) { store(b, kappa, d, b.select(steps, load(b, given, d), b.real(0))); });
     task.field->within(b, steps);
-    task.field->pull(b, time_of(b, task, i), state_at(b, task, task.results, i), kappa, pulled, t_pulled,
-                     true, true);
+    task.field->pull(b, time_of(b, task, i), state_at(b, task, task.results, i),
+                     {kappa, shift(b, kappa, size)}, pulled, {}, true);
     each_element(b, 0, size, 2, [&](Value d) {
       store(b, lambda, d, b.select(steps, load(b, pulled, d), load(b, lambda, d)));
     });
   });
-  each_element(b, 0, size, 2, [&](Value d) {
-    const Value given = b.select(live(b, task), load(b, adjoint.results_bar, d), b.real(0));
-    store(b, adjoint.initial_bar, d, b.add(load(b, lambda, d), given));
-  });
+  auto given = [&](Value d) { return b.select(live(b, task), load(b, adjoint.results_bar, d), b.real(0)); };
+  each_element(b, 0, size, 2,
+               [&](Value d) { store(b, adjoint.initial_bar, d, b.add(load(b, lambda, d), given(d))); });
+  each_element(b, size, task.elements, 1, [&](Value d) { store(b, adjoint.initial_bar, d, given(d)); });
+  if (!adjoint.times) return;
   store(b, adjoint.t0_bar, b.index(0), b.splat(b.real(0)));
   b.fill(adjoint.times_bar.buffer, adjoint.times_bar.offset, b.extent(task.times), b.real(0));
 }

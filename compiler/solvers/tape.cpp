@@ -7,8 +7,10 @@ namespace {
 
 enum Row : int64_t { row_t, row_h, row_kept, row_cursor, row_z };
 
-int64_t entry_rows(const Problem& p) { return row_z + 2 * p.size + (p.stopping() ? 1 : 0); }
-int64_t row_to(const Problem& p) { return row_z + 2 * p.size; }
+int64_t row_first(const Problem& p) { return row_z + p.size; }
+int64_t row_rates(const Problem& p) { return row_first(p) + p.size; }
+int64_t row_to(const Problem& p) { return row_rates(p) + p.quadratures; }
+int64_t entry_rows(const Problem& p) { return row_to(p) + (p.stopping() ? 1 : 0); }
 
 // Of a run whose first entry is given: the entry before it, whose first row says how many there are.
 Rows header(Builder& b, const Problem& p, Value first) {
@@ -67,7 +69,8 @@ void push_entry(Builder& b, const Problem& p, const TapeEntry& entry) {
     store(b, rows, b.index(row_kept), entry.kept);
     store(b, rows, b.index(row_cursor), b.to_real(entry.cursor));
     copy(b, shift(b, rows, row_z), entry.z, p.size);
-    copy(b, shift(b, rows, row_z + p.size), entry.first, p.size);
+    copy(b, shift(b, rows, row_first(p)), entry.first.states, p.size);
+    if (p.quadratures > 0) copy(b, shift(b, rows, row_rates(p)), entry.first.quadratures, p.quadratures);
     if (p.stopping()) store(b, rows, b.index(row_to(p)), entry.to);
     b.set_tape_count(tape, b.integer_add(count, b.index(1)));
   });
@@ -80,7 +83,10 @@ void replace_entry(Builder& b, const Problem& p, Value number, const TapeEntry& 
   store(b, rows, b.index(row_cursor), b.to_real(entry.cursor), mask);
   each_element(b, 0, p.size, 2, [&](Value d) {
     store(b, shift(b, rows, row_z), d, load(b, entry.z, d), mask);
-    store(b, shift(b, rows, row_z + p.size), d, load(b, entry.first, d), mask);
+    store(b, shift(b, rows, row_first(p)), d, load(b, entry.first.states, d), mask);
+  });
+  each_element(b, 0, p.quadratures, 1, [&](Value d) {
+    store(b, shift(b, rows, row_rates(p)), d, load(b, entry.first.quadratures, d), mask);
   });
 }
 
@@ -93,7 +99,7 @@ TapeEntry read_entry(Builder& b, const Problem& p, Value number) {
   e.cursor = b.to_integer(load(b, entry, b.index(row_cursor)));
   e.to = p.stopping() ? load(b, entry, b.index(row_to(p))) : schedule::none;
   e.z = shift(b, entry, row_z);
-  e.first = shift(b, entry, row_z + p.size);
+  e.first = {shift(b, entry, row_first(p)), shift(b, entry, row_rates(p))};
   return e;
 }
 

@@ -10,7 +10,8 @@ namespace nodec::solvers {
 struct TapeEntry {
   Value t, h, kept, cursor;  // lanes: real, real, real, integer (observations written before)
   Value to;                  // lanes real: where the step ends; solves with stops only
-  Rows z, first;             // [D] each, on the tape
+  Rows z;                    // [n], of the states that equations read
+  Slopes first;              // derivatives there
 };
 
 // Creates the tape's buffer (schedule::SolveTask::tape).

@@ -5,6 +5,7 @@
 #include "compiler/derive/derive.hpp"
 #include "tests/unit/lowered_batch.hpp"
 #include "tests/unit/solve_fixtures.hpp"
+#include "tests/unit/solvers_fixture.hpp"
 
 namespace nodec {
 namespace {
@@ -22,6 +23,7 @@ struct Steps {
   AdjointKind adjoint = AdjointKind::checkpoint;
   bool initial_observed = false;
   Ref atol = nullptr;
+  const Tableau* tableau = nullptr;  // Heun's
 };
 
 Ref solve(Graph& g, const Field& field, const std::vector<Ref>& initial, Ref t0, Ref ts, const Steps& steps) {
@@ -32,8 +34,11 @@ Ref solve(Graph& g, const Field& field, const std::vector<Ref>& initial, Ref t0,
     info.states.push_back({.name = "z" + std::to_string(i), .place = "test.node:" + std::to_string(i + 1)});
   }
   const std::vector<Ref> variables = g.variables(types);
-  info.field = g.close(variables, field(variables[0], {variables.begin() + 1, variables.end()}));
-  info.tableau = testing::heun(g);
+  const std::vector<Ref> states(variables.begin() + 1, variables.end());
+  const std::vector<Ref> results = field(variables[0], states);
+  testing::find_quadratures(info, results, states);
+  info.field = g.close(variables, results);
+  info.tableau = steps.tableau ? g.tableau(*steps.tableau) : testing::heun(g);
   info.rule = steps.rule;
   info.adjoint = steps.adjoint;
   info.initial_observed = steps.initial_observed;
@@ -113,16 +118,23 @@ struct Model {
     return result;
   }
 
-  Ref states(const Steps& steps, Ref* cost = nullptr) {
+  // The cost is a quadrature.
+  Ref states(const Steps& steps, Ref* cost = nullptr, bool cost_first = false) {
     const Field field = [&](Ref t, const std::vector<Ref>& z) -> std::vector<Ref> {
       const Ref h = apply(g, "tanh", {add(g, add(g, matmul(g, w1, z[0]), b1), mul(g, input, t))});
       const Ref drive =
           mul(g, apply(g, "sin", {at(g, table, 0, 2)}), mul(g, shared, apply(g, "exp", {rate})));
       return {add(g, matmul(g, w2, h), drive), mul(g, dot(g, z[0], z[0]), rate)};
     };
-    const Ref solved = solve(g, field, {start, mul(g, input, rate)}, g.constant(0.0), ts, steps);
-    if (cost) *cost = g.part(solved, 1);
-    return g.part(solved, 0);
+    const Field swapped = [&](Ref t, const std::vector<Ref>& z) -> std::vector<Ref> {
+      const std::vector<Ref> slopes = field(t, {z[1], z[0]});
+      return {slopes[1], slopes[0]};
+    };
+    std::vector<Ref> initial{start, mul(g, input, rate)};
+    if (cost_first) std::swap(initial[0], initial[1]);
+    const Ref solved = solve(g, cost_first ? swapped : field, initial, g.constant(0.0), ts, steps);
+    if (cost) *cost = g.part(solved, cost_first ? 0 : 1);
+    return g.part(solved, cost_first ? 1 : 0);
   }
 
   Ref loss(Ref z, Ref cost) {
@@ -176,6 +188,52 @@ TEST_CASE("adaptive steps: states and gradients to the tolerance, by checkpoint 
   }
 }
 
+TEST_CASE("quadratures by every method are the reference's, at the end and inside steps") {
+  using namespace solvers_fixture;
+  for (const Tableau& rk : {euler(), rk4(), bosh3(), dopri5(), tsit5()}) {
+    for (const bool at_end : {false, true}) {
+      CAPTURE(rk.name);
+      CAPTURE(at_end);
+      Model m;
+      if (at_end) m.ts = m.g.constant({0.8}, real({1}));
+      Ref cost = nullptr;
+      const Ref z = m.states({.tableau = &rk}, &cost, true);
+      const Ref own = add(m.g, sum_all(m.g, mul(m.g, z, z)), sum_all(m.g, apply(m.g, "sin", {cost})));
+      const Ref loss = m.g.batch_sum(own);
+      std::vector<Ref> wrt{m.w1, m.rate, m.start, m.input};
+      if (!at_end) wrt.push_back(m.ts);
+      const auto bars = gradients(m.g, loss, wrt);
+      std::vector<Output> results{{"z", z}, {"cost", cost}, {"loss", loss}};
+      for (size_t i = 0; i < bars.size(); ++i) results.push_back({"bar" + std::to_string(i), bars[i]});
+      test::check_against_reference(results, m.samples(4, !at_end), 1e-11);
+    }
+  }
+}
+
+TEST_CASE("a quadrature keeps no stages, and the stages are taken anew without it") {
+  Model m;
+  m.ts = m.g.constant({0.8}, real({1}));
+  Ref cost = nullptr;
+  const Tableau rk = solvers_fixture::dopri5();
+  const Ref z = m.states({.rule = StepRule::adaptive, .tableau = &rk}, &cost, true);
+  const Ref loss = m.g.batch_sum(add(m.g, sum_all(m.g, z), sum_all(m.g, cost)));
+  const auto lowered = test::lower({{"W1", gradients(m.g, loss, {m.w1})[0]}}, m.samples(3, false));
+  CHECK(count(lowered.text, ": real[21][lane] frame") == 4);  // k there and back, y, ȳ: 7 stages of 3
+  CHECK(count(lowered.text, "buffer @rates_sum") == 2);       // the proposal's and its error's
+  CHECK(count(lowered.text, "buffer @quadrature_stages") == 0);
+  CHECK(count(lowered.text, "function field") == 2);
+}
+
+TEST_CASE("names and tolerances of a quadrature that is declared first are its own") {
+  Model m;
+  const Ref z = m.states(
+      {.rule = StepRule::adaptive, .atol = m.g.constant({1e-2, 1e-7, 1e-7, 1e-7}, real({4}))}, nullptr, true);
+  const auto lowered = test::check_against_reference({{"z", z}}, m.samples(4, false), 1e-4);
+  CHECK(lowered.program.interface.solves[0].elements ==
+        std::vector<std::string>{"z1[0]", "z1[1]", "z1[2]", "z0"});
+  CHECK(lowered.program.interface.solves[0].places.back() == "test.node:1");
+}
+
 TEST_CASE("the field has one kernel a layer, and weights' gradients are outer products in the pullback") {
   Model m;
   Ref cost = nullptr;
@@ -188,7 +246,7 @@ TEST_CASE("the field has one kernel a layer, and weights' gradients are outer pr
   CHECK(count(field, "@b1.") == 1);
   CHECK(count(pull, "outer ") == 2);
   CHECK(count(pull, "contract ") == 3);
-  CHECK(count(lowered.text, "function field") == 1);
+  CHECK(count(lowered.text, "function field") == 2);  // with and without the quadrature
   CHECK(count(lowered.text, "real[18][lane] frame") == 0);
 }
 

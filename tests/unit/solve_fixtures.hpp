@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <random>
@@ -51,6 +52,14 @@ inline const Tableau* euler(Graph& g) {
   return g.tableau(rk);
 }
 
+// States that no equation reads.
+inline void find_quadratures(SolveInfo& info, const std::vector<Ref>& results,
+                             const std::vector<Ref>& states) {
+  const std::vector<Ref> nodes = postorder(results);
+  for (size_t i = 0; i < states.size(); ++i)
+    info.states[i].quadrature = std::find(nodes.begin(), nodes.end(), states[i]) == nodes.end();
+}
+
 // (t, states) -> derivatives
 using Field = std::function<std::vector<Ref>(Ref, const std::vector<Ref>&)>;
 
@@ -73,7 +82,10 @@ inline Ref solve(Graph& g, const Field& field, const std::vector<Ref>& initial, 
     info.states.push_back(state);
   }
   const std::vector<Ref> variables = g.variables(types);
-  info.field = g.close(variables, field(variables[0], {variables.begin() + 1, variables.end()}));
+  const std::vector<Ref> states(variables.begin() + 1, variables.end());
+  const std::vector<Ref> results = field(variables[0], states);
+  find_quadratures(info, results, states);
+  info.field = g.close(variables, results);
   info.tableau = options.tableau ? options.tableau : heun(g);
   info.rule = options.rule;
   info.initial_observed = options.initial_observed;

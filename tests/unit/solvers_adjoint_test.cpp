@@ -95,6 +95,9 @@ TEST_CASE("the discrete adjoint is the gradient of the steps taken") {
                      observed({1.0, 1.2}, 0.2, {0.47, 0.9, 1.61, 2.3}));
       check_gradient(forced_oscillator(), options(rk, rule, step), {1.3, 0.2, 2.0},
                      observed({1.0, 0.1}, 3.1, {2.0, 1.35, 0.7}));
+      for (const std::vector<double>& times : {std::vector<double>{0.47, 0.9, 1.61, 2.3}, {2.3}})
+        check_gradient(costs(), options(rk, rule, step), {1.3, 0.7},
+                       observed({1.0, 0.1, 0.3, -0.2}, 0.2, times));
     }
 }
 
@@ -102,6 +105,58 @@ TEST_CASE("the gradient with the initial value observed") {
   Options o = options(tsit5(), graph::StepRule::adaptive, 0);
   o.initial_observed = true;
   check_gradient(forced_oscillator(), o, {1.3, 0.2, 2.0}, observed({1.0, 0.1}, 0.5, {0.5, 1.3, 2.0, 4.0}));
+}
+
+TEST_CASE("a field of quadratures alone") {
+  Field field = cosine();
+  field.quadratures = 1;
+  check_gradient(field, options(tsit5(), graph::StepRule::adaptive, 0), {}, observed({0.3}, 0.5, {1.3, 4.0}));
+  Options o = options(dopri5(), graph::StepRule::adaptive, 0);
+  o.gradient = true;
+  for (graph::AdjointKind kind : {graph::AdjointKind::checkpoint, graph::AdjointKind::backsolve}) {
+    o.adjoint = kind;
+    const Solution s = solve(field, {}, o, {observed({0.3}, 0.5, {1.3, 4.0})});
+    REQUIRE(s.fault == "");
+    CHECK(s.samples[0].z[1] == doctest::Approx(0.3 + std::sin(4.0) - std::sin(0.5)).epsilon(1e-4));
+    CHECK(s.samples[0].z0_bar[0] == doctest::Approx(std::cos(0.3) + std::cos(2.0)));
+  }
+}
+
+TEST_CASE("a quadrature steps to the bits of a state that might be read, and has its gradient") {
+  Field as_states = costs();
+  as_states.quadratures = 0;
+  for (graph::AdjointKind kind : {graph::AdjointKind::checkpoint, graph::AdjointKind::backsolve})
+    for (const Tableau& rk : {heun(), bosh3(), dopri5(), tsit5()})
+      for (const std::vector<double>& times : {std::vector<double>{0.47, 0.9, 2.3}, {2.3}}) {
+        CAPTURE(rk.name);
+        Options o = options(rk, graph::StepRule::adaptive, 0);
+        o.in_norm = {true, true, true, true};
+        o.gradient = true;
+        o.adjoint = kind;
+        o.adjoint_rtol = o.adjoint_atol = 1e-7;
+        const Sample sample = observed({1.0, 0.1, 0.3, -0.2}, 0.2, times);
+        const Solution a = solve(costs(), {1.3, 0.7}, o, {sample}),
+                       b = solve(as_states, {1.3, 0.7}, o, {sample});
+        REQUIRE(a.fault == "");
+        REQUIRE(b.fault == "");
+        const Solution::One &x = a.samples[0], &y = b.samples[0];
+        CHECK(x.statistics.evaluations == y.statistics.evaluations);
+        CHECK(x.statistics.rejected == y.statistics.rejected);
+        const size_t last = 4 * (times.size() - 1);
+        for (size_t d = 0; d < 4; ++d) CHECK(x.z[last + d] == y.z[last + d]);
+        const double tolerance = kind == graph::AdjointKind::checkpoint ? 1e-13 : 1e-5;
+        for (size_t d = 0; d < x.z.size(); ++d) CHECK(x.z[d] == doctest::Approx(y.z[d]).epsilon(1e-13));
+        for (size_t d = 0; d < 4; ++d) CHECK(x.z0_bar[d] == doctest::Approx(y.z0_bar[d]).epsilon(tolerance));
+        for (size_t i = 0; i < 2; ++i)
+          CHECK(a.parameters_bar[i] == doctest::Approx(b.parameters_bar[i]).epsilon(tolerance));
+        CHECK(x.t0_bar == doctest::Approx(y.t0_bar).epsilon(tolerance));
+        // Without cotangents of times nothing else changes.
+        o.times = false;
+        const Solution untimed = solve(costs(), {1.3, 0.7}, o, {sample});
+        REQUIRE(untimed.fault == "");
+        CHECK(untimed.samples[0].z0_bar == x.z0_bar);
+        CHECK(untimed.parameters_bar == a.parameters_bar);
+      }
 }
 
 TEST_CASE("the gradient of a wide state, by loops") {

@@ -25,6 +25,7 @@ using Values = std::vector<Value>;
 // z' = f(t, z; p) and its transpose, over values of a few elements.
 struct Field {
   int64_t size = 1, parameters = 0;
+  int64_t quadratures = 0;  // the last of the elements: nothing reads them
   std::function<Values(Builder&, Value t, const Values& z, const Values& p)> derivative;
   struct Cotangents {
     Values z;
@@ -38,6 +39,7 @@ struct Field {
 Field lotka_volterra();     // p: α β γ δ
 Field forced_oscillator();  // z'' = −p0 z − p1 z' + cos(p2 t), t-dependent
 Field cosine();             // z' = cos t
+Field costs();              // z' = (z1, −p0 z0), and of quadratures p1 z0² cos t, z0 z1
 Field decay();              // z' = −p z
 Field blow_up();            // z' = z²
 Field square_root();        // z' = −sqrt(z): NaN below zero
@@ -60,6 +62,7 @@ struct Options {
   double adjoint_rtol = 1e-6, adjoint_atol = 1e-8;
   std::vector<bool> in_norm;  // one per element, which are then states of their own; empty: one state
   bool gradient = false;      // run the adjoint with the given cotangents
+  bool times = true;          // whose cotangents of times are wanted
   bool double_precision = true;
   int lanes = 4;
 };

@@ -25,47 +25,53 @@ class HandWritten : public FieldCode {
                                .size = std::max<int64_t>(1, field.parameters),
                                .offset = parameter_offset,
                                .values = {}});
-    evaluate_ = function("field", 3);
-    Builder b(program_, evaluate_);
-    store_all(b, 2, field_.derivative(b, argument_time(b), elements(b, 1), values(b)));
+    for (bool quadratures : {false, true}) write_evaluate(quadratures);
     for (bool state : {false, true})
-      for (bool frontier : {false, true}) write_pull(state, frontier);
+      for (bool time : {false, true})
+        for (bool frontier : {false, true}) write_pull(state, time, frontier);
   }
 
-  void evaluate(Builder& b, Value t, Rows z, Rows k) override {
-    b.call(evaluate_, {time(b, t), {z.buffer, z.offset}, {k.buffer, k.offset}});
+  void evaluate(Builder& b, Value t, Rows z, const Slopes& k) override {
+    const bool quadratures = k.quadratures.buffer != none;
+    std::vector<CallArgument> arguments{time(b, t), {z.buffer, z.offset}, {k.states.buffer, k.states.offset}};
+    if (quadratures) arguments.push_back({k.quadratures.buffer, k.quadratures.offset});
+    b.call(evaluate_[quadratures], arguments);
   }
-  void pull(Builder& b, Value t, Rows z, Rows kappa, Rows z_bar, Rows t_bar, bool state,
+  void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar,
             bool frontier) override {
     if (frontier && bar_ == none) frontier = false;
-    b.call(pull_[state][frontier], {time(b, t),
-                                    {z.buffer, z.offset},
-                                    {kappa.buffer, kappa.offset},
-                                    {z_bar.buffer, z_bar.offset},
-                                    {t_bar.buffer, t_bar.offset}});
+    const bool state = z_bar.buffer != none, timed = t_bar.buffer != none;
+    std::vector<CallArgument> arguments{time(b, t), {z.buffer, z.offset}};
+    for (const Rows& rows : {kappa.states, field_.quadratures > 0 ? kappa.quadratures : kappa.states})
+      arguments.push_back({rows.buffer, rows.offset});
+    if (state) arguments.push_back({z_bar.buffer, z_bar.offset});
+    if (timed) arguments.push_back({t_bar.buffer, t_bar.offset});
+    b.call(pull_[state][timed][frontier], arguments);
   }
 
  private:
-  FunctionId function(const std::string& name, int arguments) {
+  FunctionId function(const std::string& name, const std::vector<int64_t>& sizes) {
     Function f;
     f.name = name;
-    for (int i = 0; i < arguments; ++i) {
+    for (const int64_t size : sizes) {
+      const int slot = static_cast<int>(f.arguments.size());
       f.arguments.push_back(static_cast<BufferId>(program_.buffers.size()));
-      program_.buffers.push_back({.name = "argument" + std::to_string(i),
+      program_.buffers.push_back({.name = "argument" + std::to_string(slot),
                                   .lanes = true,
                                   .storage = Storage::argument,
-                                  .size = i == 0 || i == 4 ? 1 : field_.size,
-                                  .slot = i,
+                                  .size = std::max<int64_t>(1, size),
+                                  .slot = slot,
                                   .values = {}});
     }
     program_.functions.push_back(std::move(f));
     return static_cast<FunctionId>(program_.functions.size()) - 1;
   }
+  int64_t read() const { return field_.size - field_.quadratures; }
   BufferId argument(const Builder& b, int i) { return program_.functions[b.function()].arguments[i]; }
   Value argument_time(Builder& b) { return b.load(argument(b, 0), b.index(0)); }
-  Values elements(Builder& b, int which) {
+  Values elements(Builder& b, int which, int64_t count) {
     Values result;
-    for (int64_t d = 0; d < field_.size; ++d) result.push_back(b.load(argument(b, which), b.index(d)));
+    for (int64_t d = 0; d < count; ++d) result.push_back(b.load(argument(b, which), b.index(d)));
     return result;
   }
   Values values(Builder& b) {
@@ -73,18 +79,31 @@ class HandWritten : public FieldCode {
     for (int64_t i = 0; i < field_.parameters; ++i) result.push_back(b.load(parameters_, b.index(i)));
     return result;
   }
-  void store_all(Builder& b, int which, const Values& x) {
-    for (size_t d = 0; d < x.size(); ++d) b.store(argument(b, which), b.index(static_cast<int64_t>(d)), x[d]);
+  void store_range(Builder& b, int which, const Values& x, int64_t first, int64_t end) {
+    for (int64_t d = first; d < end; ++d)
+      b.store(argument(b, which), b.index(d - first), x[static_cast<size_t>(d)]);
   }
-  void write_pull(bool state, bool frontier) {
-    const FunctionId id = pull_[state][frontier] = function("pullback", 5);
+  void write_evaluate(bool quadratures) {
+    std::vector<int64_t> sizes{1, read(), read()};
+    if (quadratures) sizes.push_back(field_.quadratures);
+    const FunctionId id = evaluate_[quadratures] = function("field", sizes);
     Builder b(program_, id);
+    const Values k = field_.derivative(b, argument_time(b), elements(b, 1, read()), values(b));
+    store_range(b, 2, k, 0, read());
+    if (quadratures) store_range(b, 3, k, read(), field_.size);
+  }
+  void write_pull(bool state, bool time, bool frontier) {
+    std::vector<int64_t> sizes{1, read(), read(), field_.quadratures};
+    if (state) sizes.push_back(read());
+    if (time) sizes.push_back(1);
+    const FunctionId id = pull_[state][time][frontier] = function("pullback", sizes);
+    Builder b(program_, id);
+    Values kappa = elements(b, 2, read());
+    for (const Value rate : elements(b, 3, field_.quadratures)) kappa.push_back(rate);
     const Field::Cotangents bar =
-        field_.pullback(b, argument_time(b), elements(b, 1), values(b), elements(b, 2));
-    if (state) {
-      store_all(b, 3, bar.z);
-      b.store(argument(b, 4), b.index(0), bar.t);
-    }
+        field_.pullback(b, argument_time(b), elements(b, 1, read()), values(b), kappa);
+    if (state) store_range(b, 4, bar.z, 0, read());
+    if (time) b.store(argument(b, state ? 5 : 4), b.index(0), bar.t);
     if (frontier && bar_ != none)
       for (size_t i = 0; i < bar.p.size(); ++i)
         b.accumulate(bar_, b.index(static_cast<int64_t>(i)), b.select(b.live(), bar.p[i], b.real(0)));
@@ -98,7 +117,7 @@ class HandWritten : public FieldCode {
   Program& program_;
   const Field& field_;
   BufferId parameters_ = none, bar_ = none;
-  FunctionId evaluate_ = none, pull_[2][2];
+  FunctionId evaluate_[2], pull_[2][2][2];
 };
 
 // The solve's node, as the scheduler would hand it over; its operands are only asked for their type or
@@ -109,10 +128,13 @@ struct Nodes {
 
   Nodes(const Field& field, const Options& options) {
     graph::SolveInfo info{};
-    const size_t states = std::max<size_t>(1, options.in_norm.size());
+    const size_t elements = static_cast<size_t>(field.size),
+                 read = elements - static_cast<size_t>(field.quadratures);
+    const size_t states = options.in_norm.empty() && read == elements ? 1 : elements;
     for (size_t i = 0; i < states; ++i) {
       graph::SolveState state;
       state.name = "z" + std::to_string(i);
+      state.quadrature = i >= read;
       state.in_norm = options.in_norm.empty() || options.in_norm[i];
       info.states.push_back(state);
       leaf({{states == 1 ? field.size : 1}, graph::Element::real}, 0);
@@ -181,6 +203,7 @@ Written prepare(Builder& b, const Field& field, const Options& options, const No
   SolveTask& task = w.task;
   task.node = &nodes.solve;
   task.elements = field.size;
+  task.quadratures = field.quadratures;
   task.initial = solvers::frame_rows(b, "initial", field.size);
   b.each(field.size, [&](Value d) { b.store(task.initial.buffer, d, b.load(z0, d)); });
   task.t0 = b.load(t0, b.index(0));
@@ -247,6 +270,7 @@ Solution solve(const Field& field, const std::vector<double>& parameters, const 
     if (options.gradient) {
       AdjointTask adjoint;
       adjoint.solve = &w.task;
+      adjoint.times = options.times;
       adjoint.results_bar = solvers::frame_rows(b, "results_bar", times * field.size);
       b.for_loop(b.index(0), b.index(times * field.size),
                  [&](Value i) { solvers::store(b, adjoint.results_bar, i, b.load(w.bars, i)); });
@@ -255,8 +279,10 @@ Solution solve(const Field& field, const std::vector<double>& parameters, const 
       adjoint.times_bar = solvers::frame_rows(b, "times_bar", times);
       lowering->backward(b, adjoint);
       write_output(b, 1, adjoint.initial_bar, field.size);
-      write_output(b, 2, adjoint.t0_bar, 1);
-      write_output(b, 3, adjoint.times_bar, times);
+      if (options.times) {
+        write_output(b, 2, adjoint.t0_bar, 1);
+        write_output(b, 3, adjoint.times_bar, times);
+      }
     }
   }
   if (bar != none) {
@@ -288,8 +314,8 @@ Solution solve(const Field& field, const std::vector<double>& parameters, const 
     one.z = part(0, s, times * field.size, own * field.size);
     if (options.gradient) {
       one.z0_bar = part(1, s, field.size, field.size);
-      one.t0_bar = result.outputs[2][s];
-      one.times_bar = part(3, s, times, own);
+      if (options.times) one.t0_bar = result.outputs[2][s];
+      if (options.times) one.times_bar = part(3, s, times, own);
     }
     one.status = result.status[s];
     one.statistics = result.statistics[s];
@@ -374,6 +400,26 @@ Field cosine() {
   };
   f.pullback = [](Builder& b, Value t, const Values&, const Values&, const Values& k) -> Field::Cotangents {
     return {{b.mul(k[0], b.real(0))}, b.neg(b.mul(k[0], apply(b, "sin", t))), {}};
+  };
+  return f;
+}
+
+Field costs() {
+  Field f;
+  f.size = 4, f.quadratures = 2, f.parameters = 2;
+  f.derivative = [](Builder& b, Value t, const Values& z, const Values& p) -> Values {
+    const Value weight = b.mul(p[1], apply(b, "cos", t));
+    return {z[1], b.neg(b.mul(p[0], z[0])), b.mul(weight, b.mul(z[0], z[0])), b.mul(z[0], z[1])};
+  };
+  f.pullback = [](Builder& b, Value t, const Values& z, const Values& p,
+                  const Values& k) -> Field::Cotangents {
+    const Value wave = apply(b, "cos", t), square = b.mul(z[0], z[0]), weight = b.mul(p[1], wave);
+    const Value slope = b.neg(b.mul(p[1], apply(b, "sin", t))), none = b.mul(k[0], b.real(0));
+    const Value first =
+        b.fma(b.mul(b.real(2), b.mul(weight, z[0])), k[2], b.fma(z[1], k[3], b.neg(b.mul(p[0], k[1]))));
+    return {{first, b.fma(z[0], k[3], k[0]), none, none},
+            b.mul(b.mul(slope, square), k[2]),
+            {b.neg(b.mul(z[0], k[1])), b.mul(b.mul(wave, square), k[2])}};
   };
   return f;
 }
