@@ -15,7 +15,7 @@ for number in (signal.SIGINT, signal.SIGTERM):
     while process.poll() is None and not (os.path.exists(log) and os.path.getsize(log) > rows + 1000):
         time.sleep(0.01)
     process.send_signal(number)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=300)[1]
     print(number.name, process.returncode if process.returncode >= 0 else "killed")
     print(said, end="")
     assert os.path.getsize(stem + ".npz") > 0
