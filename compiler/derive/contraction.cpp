@@ -66,7 +66,9 @@ class Plan {
         const size_t rest = set ^ part;
         const double before = choices_[part].cost + (alike(part, rest) ? 0 : choices_[rest].cost);
         if (before > choices_[set].cost) continue;
-        const double cost = before + choices_[set].share * product(choices_[part].kept | choices_[rest].kept);
+        const double cost =
+            before + choices_[set].share * (product(choices_[part].kept | choices_[rest].kept) +
+                                            reading(part, set) + reading(rest, set));
         if (cost < choices_[set].cost || (cost == choices_[set].cost && ties_ == Ties::last))
           choices_[set].cost = cost, choices_[set].part = part;
       }
@@ -127,6 +129,14 @@ class Plan {
     for (size_t i = 0; i < factors_.size(); ++i)
       if (set >> i & 1) most = std::max(most, share(*factors_[i]));
     return most;
+  }
+
+  // What a product that is computed less often costs where it is used: it is read each time, and its
+  // cotangent is summed there.
+  double reading(size_t set, size_t use) const {
+    constexpr double element = 0.25;
+    const bool made_before = !std::has_single_bit(set) && choices_[set].share < choices_[use].share;
+    return made_before ? element * product(choices_[set].kept) : 0;
   }
 
   double product(Mask labels) const {
