@@ -383,6 +383,14 @@ class Elaborator {
   };
   Binds field_arguments(FieldInstance& field, const syntax::Call& call, Span span, Scope& scope, bool solve);
 
+  // ---- logdet.cpp
+  Ref trace(const syntax::Method& estimator, Span span, const std::vector<Ref>& derivatives,
+            const std::vector<Ref>& states, Scope& scope);
+  Ref estimate(const syntax::Method& estimator, Span span, const std::vector<Ref>& derivatives,
+               const std::vector<Ref>& states, Scope& scope, derive::Refusal& refusal);
+  std::vector<Ref> probe_noise(const std::vector<Type>& types, int64_t probes, bool normal, Span span);
+  void refuse_estimates(const graph::Lambda* step);
+
   // ---- solve.cpp, methods.cpp
   Value solve(const syntax::Solve& solve, Span span, Scope& scope);
   void check_times(const syntax::Solve& solve, Ref t0, Ref times);
@@ -453,6 +461,7 @@ class Elaborator {
   std::vector<DataDecl> const_data_;
   std::map<const syntax::TableauDecl*, const graph::Tableau*> tableaux_;
   std::map<const syntax::SampleDecl*, int> streams_;
+  std::vector<Span> estimates_;  // of traces in the model: where each stream of their noise is asked for
   std::map<const void*, int> active_;  // functions being applied
   std::vector<SolveUse> solves_;
   Model* model_ = nullptr;

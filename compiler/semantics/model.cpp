@@ -175,6 +175,7 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
   scope->parent = outer;
   scope->path = scope->source_path = decl.name.text + ".";
   Restored<Model*> current(model_, &model);
+  estimates_.clear();
   Restored<std::map<std::string, Span>> lengths(length_spans_);
   Restored<std::set<std::string>> shared(shared_lengths_, lengths_of_shared_data(decl));
   Restored<std::set<std::string>> asked(asked_observed_, asked_observed(decl));

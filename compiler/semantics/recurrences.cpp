@@ -173,6 +173,7 @@ Ref Elaborator::recurrence_node(const std::string& name, const std::vector<graph
   info.field_name = name;
   info.place = files_.place(span);
   info.states = states;
+  refuse_estimates(step);
   const std::vector<Ref> controls(static_cast<size_t>(Control::count), g_.constant(0));
   const Ref times = graph::to_real(g_, g_.iota(total + Extent(1)));
   return g_.solve(info, starts, g_.constant(0), times, controls);

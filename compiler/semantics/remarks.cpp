@@ -1,6 +1,7 @@
 // What the elaborator decided, and what costs more than the text shows.
 #include <unordered_set>
 
+#include "compiler/derive/derive.hpp"
 #include "compiler/graph/cost.hpp"
 #include "compiler/semantics/elaborator.hpp"
 
@@ -42,14 +43,29 @@ void Elaborator::remark_on_trace(const std::vector<Ref>& variables, const std::v
                                  const Extent& elements, Span span) {
   if (!options_.remarks) return;
   // The trace is the last of the results; it shares with the field what both need.
-  const std::vector<Ref> field(results.begin(), results.end() - 1);
-  const int64_t all = total(graph::cost(*g_.close(variables, results)));
-  const int64_t own = all - total(graph::cost(*g_.close(variables, field)));
+  std::vector<Ref> field(results.begin(), results.end() - 1);
+  const int64_t alone = total(graph::cost(*g_.close(variables, field)));
+  const int64_t all = total(graph::cost(*g_.close(variables, results))), own = all - alone;
   if (3 * own < all) return;
-  diagnostics_.report(Id::exact_trace, span, elements.text(), own, all)
-      .note(span,
-            "it grows with the elements of the state and with the layers' widths: make both as small as "
-            "the density allows");
+  auto& remark = diagnostics_.report(Id::exact_trace, span, elements.text(), own, all);
+  const std::vector<Ref> states(variables.begin() + 1, variables.end() - 1);
+  std::vector<Type> types;
+  for (const Ref state : states) types.push_back(state->type);
+  derive::Refusal refusal;
+  const size_t streams = estimates_.size();
+  const Ref estimate =
+      derive::estimated_divergence(g_, field, states, probe_noise(types, 1, false, span), 1, &refusal);
+  estimates_.resize(streams);
+  if (!refusal) field.push_back(estimate);
+  const int64_t estimated = total(graph::cost(*g_.close(variables, field))) - alone;
+  // It never switches by itself: whether noise is worth that much is the user's to say.
+  if (!refusal && own > 10 * estimated)
+    remark.note(span, "'with logdet hutchinson' estimates it, without bias, in " + std::to_string(estimated) +
+                          " operations of an evaluation");
+  else
+    remark.note(span,
+                "it grows with the elements of the state and with the layers' widths: make both as small as "
+                "the density allows");
 }
 
 // Inputs are constant during a solve as parameters are, but differ from sample to sample.

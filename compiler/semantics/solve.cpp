@@ -148,15 +148,9 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
     info.states.push_back(state);
   }
   if (solve.logdet) {
-    // d log|det ∂z(t)/∂z(t0)| / dt = tr ∂f/∂z (Chen et al. 2018), the trace over all states.
-    if (solve.logdet->name.text != "exact")
-      unsupported("'with logdet " + solve.logdet->name.text + "'", solve.logdet->span);
     const auto by = variables.begin() + 1;
-    derive::Refusal refusal;
-    const Ref trace = derive::divergence(
-        g_, results, {by, by + static_cast<std::ptrdiff_t>(field.states.size())}, &refusal);
-    if (refusal) unsupported(refusal.message, solve.logdet_span);
-    results.push_back(trace);
+    const std::vector<Ref> read(by, by + static_cast<std::ptrdiff_t>(field.states.size()));
+    results.push_back(trace(*solve.logdet, solve.logdet_span, results, read, scope));
     initial.push_back(g_.constant(0));
     info.states.push_back({"logdet", files_.place(solve.logdet_span), true, true});
   }
@@ -182,7 +176,8 @@ Value Elaborator::solve(const syntax::Solve& solve, Span span, Scope& scope) {
   solves_.push_back({node, field.name, method.name, span});
   remark_on_method(field.name, span, method, info, !solve.by && options_.method.empty(),
                    !solve.adjoint && options_.adjoint.empty());
-  if (solve.logdet) remark_on_trace(variables, results, elements - Extent(1), solve.logdet_span);
+  if (solve.logdet && solve.logdet->name.text == "exact")
+    remark_on_trace(variables, results, elements - Extent(1), solve.logdet_span);
 
   Value::TupleValue parts;
   for (size_t i = 0; i < info.states.size(); ++i) {
