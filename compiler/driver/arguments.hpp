@@ -39,6 +39,9 @@ struct Arguments {
   std::vector<std::string> columns;
   // compile
   std::string emit, emit_after;
+  // derive
+  std::string notation = "text";
+  bool all = false;
   // solve
   std::string field, picture;
   std::vector<std::string> sets;
@@ -82,6 +85,7 @@ const std::vector<Verb>& verbs();
 
 int check(const Arguments& arguments);
 int compile(const Arguments& arguments);
+int derive(const Arguments& arguments);
 int solve(const Arguments& arguments);
 int evaluate(const Arguments& arguments);
 int grad(const Arguments& arguments);

@@ -36,6 +36,13 @@ void compile_options(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"parse", "elaborate", "derive", "schedule", "codegen", "jit"}));
 }
 
+void derive_options(CLI::App& app, Arguments& a) {
+  app.add_option("--format", a.notation, "text or latex (default text)")
+      ->check(CLI::IsMember({"text", "latex"}))
+      ->default_str("text");
+  app.add_flag("--all", a.all, "every line of a long derivation");
+}
+
 void solve_values(CLI::App& app, Arguments& a) {
   app.add_option("--set", a.sets, "a state's initial value or an input: z=1,0; may be repeated")
       ->type_name("NAME=V,V")
@@ -173,6 +180,11 @@ const std::vector<Verb>& verbs() {
       {"check", "parse and type-check a file", "nodec model.node check", "f64", no_options, check},
       {"compile", "compile to machine code and report what was derived and what it costs",
        "nodec model.node compile --time-passes", "f32", compile_options, compile},
+      {"derive",
+       "the Jacobian, its trace and the adjoint dynamics of what a model solves, as mathematics, and what "
+       "each "
+       "costs",
+       "nodec model.node derive --format=latex > appendix.tex", "f32", derive_options, derive},
       {"solve", "integrate a field from values given here",
        "nodec model.node solve lv --set x=1 --set y=1 --from 0 --to 10 --points 100 --out traj.csv", "f64",
        solve_options, solve},

@@ -54,9 +54,18 @@ Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths) {
   Cost total;
   for (const Ref node : postorder(lambda.results)) {
     if (!std::binary_search(node->free.begin(), node->free.end(), lambda.height)) continue;
-    const Cost one = cost(*node, lengths);
-    total.multiply_adds += one.multiply_adds;
-    total.operations += one.operations;
+    total = total + cost(*node, lengths);
+  }
+  return total;
+}
+
+RatedCost cost_by_rate(std::span<const Ref> results, const std::map<std::string, int64_t>& lengths) {
+  RatedCost total;
+  for (const Ref node : postorder(results)) {
+    Cost& sum = !node->free.empty()                ? total.evaluation
+                : node->base == Base::sample       ? total.sample
+                                                   : total.update;
+    sum = sum + cost(*node, lengths);
   }
   return total;
 }

@@ -16,6 +16,13 @@ struct Cost {
   int64_t multiply_adds =
       0;                   // of contractions: the product of all labels' extents, pairwise operand by operand
   int64_t operations = 0;  // of elementwise functions and reductions: one for each element
+
+  friend Cost operator+(const Cost& a, const Cost& b) {
+    return {a.multiply_adds + b.multiply_adds, a.operations + b.operations};
+  }
+  friend Cost operator-(const Cost& a, const Cost& b) {
+    return {a.multiply_adds - b.multiply_adds, a.operations - b.operations};
+  }
 };
 
 // The cost of a node alone.
@@ -23,5 +30,14 @@ Cost cost(const Node& node, const std::map<std::string, int64_t>& lengths = {});
 
 // The cost of a lambda's results; lengths count as given (a missing one as 1).
 Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths = {});
+
+// By how often it is computed.
+struct RatedCost {
+  Cost evaluation;  // what depends on a variable: each time
+  Cost sample;      // once for each sample
+  Cost update;      // once for each update of the parameters
+};
+// The cost of what the results reach; lengths count as above.
+RatedCost cost_by_rate(std::span<const Ref> results, const std::map<std::string, int64_t>& lengths = {});
 
 }  // namespace nodec::graph

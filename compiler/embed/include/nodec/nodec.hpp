@@ -82,6 +82,29 @@ struct CompileReport {
   double total_milliseconds = 0;
 };
 
+// What is derived of the fields of a model, as mathematics.
+struct DerivationReport {
+  struct Counts {
+    int64_t multiply_adds = 0, operations = 0;
+  };
+  // Of each evaluation, each sample and each update of the parameters; lengths that data give count as 1.
+  struct Cost {
+    Counts evaluation, sample, update;
+  };
+  struct Field {
+    std::string name;
+    std::vector<Description> states;
+    // trace: what it adds to the field. vjp: the products with the cotangents of all states, with what they
+    // need of the field. adjoint: the field and these products.
+    Cost field, trace, vjp, adjoint;
+    int64_t naive_trace_multiply_adds = 0;  // what a product with the Jacobian for each state element adds
+    // UTF-8 text, lines of at most 100 columns; LaTeX for amsmath and amssymb.
+    std::string jacobian, text, latex;
+  };
+  std::string model;  // "" where the file has none
+  std::vector<Field> fields;
+};
+
 // A failed sample (the first failure of each).
 struct SampleFailure {
   int64_t sample;
@@ -241,6 +264,9 @@ class Program {
   // The model that integrates a field: its data are t0, t[T], the states, and those inputs that `given`
   // names; its outputs the states at t.
   Result<Model> integrate(const std::string& field, const std::vector<std::string>& given) const;
+  // The fields that a model solves, each once; those of the file where it solves none, or there is no model.
+  // all: no line of long derivations is left out.
+  Result<DerivationReport> derive(const std::string& model = "", bool all = false) const;
   const std::vector<TimedStage>& stages() const;
 
   struct State;

@@ -1,0 +1,507 @@
+// Expressions -> formulas of matrices and vectors.
+#include "compiler/notation/translate.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "compiler/graph/op.hpp"
+#include "compiler/notation/product.hpp"
+
+namespace nodec::notation {
+
+using namespace graph;
+
+namespace {
+
+// integer_add is written as add is.
+std::string_view name_of(const Op& op) {
+  constexpr std::string_view prefix = "integer_";
+  return op.name.starts_with(prefix) ? op.name.substr(prefix.size()) : op.name;
+}
+
+}  // namespace
+
+bool is_map(Ref node, std::string_view op) {
+  return node->is(Kind::map) && name_of(*node->as<Map>().op) == op;
+}
+
+Formula extent(const Extent& extent) {
+  if (extent.is_constant()) return number(static_cast<double>(extent.value()));
+  std::string text, latex;
+  for (const char c : extent.text()) {
+    text += c == '-' ? "−" : c == '*' ? "·" : std::string(1, c);
+    latex += c == '*' ? "\\, " : std::string(1, c);
+  }
+  return literal(text, latex);
+}
+
+namespace {
+
+const double* splat(Ref node) {
+  return node->is(Kind::constant) && node->as<Constant>().values.size() == 1
+             ? node->as<Constant>().values.data()
+             : nullptr;
+}
+
+bool scalar(Ref node) { return unrepeated(node)->type.scalar() || splat(node); }
+
+// Where a placed scalar or vector stands along an axis of its own.
+struct Segment {
+  int64_t from, to;
+  Ref value;
+};
+bool as_segment(Ref node, Segment& segment) {
+  const bool padded = node->is(Kind::view) && node->as<View>().fill && node->as<View>().axes.size() == 1;
+  if (!(padded || node->is(Kind::place)) || node->type.rank() != 1 || node->operands.size() != 1)
+    return false;
+  const AxisMap& axis = node->as<View>().axes[0];
+  const Ref value = node->operands[0];
+  if (axis.dynamic || !axis.offset.is_constant() || value->type.rank() > 1 ||
+      !node->type.shape[0].is_constant() || !value->type.size().is_constant())
+    return false;
+  if ((value->type.rank() == 1 || padded) && (axis.terms.size() != 1 || axis.terms[0].second != 1))
+    return false;
+  const int64_t from = padded ? -axis.offset.value() : axis.offset.value();
+  segment = {from, from + value->type.size().value(), value};
+  return segment.from >= 0 && segment.to <= node->type.shape[0].value();
+}
+
+Formula zeros(int64_t count) { return count == 1 ? number(0) : literal("0", "0"); }
+
+Formula unit_vector(const Formula& at) { return index(literal("e", "e"), {at}); }
+
+// Templates of ops whose text is that of the language, where mathematics has a sign of its own.
+std::string sign_of(const Op& op) {
+  static const std::map<std::string_view, std::string_view> signs = {
+      {"{0} <= {1}", "{0} ≤ {1}"},   {"{0} >= {1}", "{0} ≥ {1}"},  {"{0} == {1}", "{0} = {1}"},
+      {"{0} != {1}", "{0} ≠ {1}"},   {"{0} and {1}", "{0} ∧ {1}"}, {"{0} or {1}", "{0} ∨ {1}"},
+      {"not {0}", "¬{0}"},           {"abs({0})", "|{0}|"},        {"floor({0})", "⌊{0}⌋"},
+      {"{0} // {1}", "⌊{0} / {1}⌋"}, {"{0} % {1}", "{0} mod {1}"}, {"sqrt({0})", "√({0})"},
+      {"sigmoid({0})", "σ({0})"}};
+  const auto found = signs.find(op.text);
+  return std::string(found == signs.end() ? op.text : found->second);
+}
+
+bool converts(const Op& op) { return op.name == "to_real"; }
+
+}  // namespace
+
+Translator::Equation Translator::equation(const Formula& left, Ref node) {
+  indices_.clear();
+  if (node->operands.empty() && named(node)) return {left, name(names.at(node))};
+  root_ = node;
+  Formula right = plain(node);
+  Formula at = left;
+  if (!right) {
+    std::vector<Formula> indices;
+    for (int axis = 0; axis < node->type.rank(); ++axis) indices.push_back(fresh_index());
+    at = index(left, indices);
+    root_ = node;
+    right = element(node, indices);
+  }
+  root_ = nullptr;
+  return {at, right};
+}
+
+Formula Translator::fresh_index() {
+  for (const char* letter : {"i", "j", "k", "l", "m", "n", "p", "r", "h", "s"})
+    if (!taken(letter) && indices_.insert(letter).second) return literal(letter, letter);
+  const std::string letter = "i" + std::to_string(indices_.size());
+  indices_.insert(letter);
+  return literal(letter, "i_{" + std::to_string(indices_.size()) + "}");
+}
+
+Formula Translator::plain(Ref node) {
+  const bool written = node == root_;
+  root_ = nullptr;
+  if (!written) {
+    if (named(node)) return name(names.at(node));
+  }
+  return plain_body(node);
+}
+
+Formula Translator::plain_body(Ref node) {
+  switch (node->kind) {
+    case Kind::constant:
+      if (const double* value = splat(node)) return number(*value);
+      {
+        const std::vector<double>& values = node->as<Constant>().values;
+        if (values.size() > 9 || node->type.rank() > 2) return nullptr;
+        std::vector<Formula> entries;
+        for (const double value : values) entries.push_back(number(value));
+        if (node->type.rank() == 1) return tuple(entries);
+        return matrix(static_cast<size_t>(node->type.shape[1].value()), entries);
+      }
+    case Kind::length:
+      return extent(node->as<Length>().extent);
+    case Kind::iota: {
+      const Extent last = node->type.shape[0] - Extent(1);
+      return literal("(0…" + last.text() + ")", "(0, \\dots, " + last.text() + ")");
+    }
+    case Kind::map:
+      return map(
+          node, [this](Ref x) { return plain(x); }, !node->type.scalar());
+    case Kind::contract: {
+      const Product product = flatten(node, [this](Ref x) { return !named(x) && passes(x); });
+      return chain(product, [this](Ref x) { return plain(x); });
+    }
+    case Kind::view:
+      return view(node);
+    case Kind::place:
+      return place(node);
+    case Kind::concat:
+      return concat(node);
+    case Kind::gather: {
+      std::vector<Formula> indices;
+      if (node->type.rank() > 1) return nullptr;
+      for (size_t i = 1; i < node->operands.size(); ++i) indices.push_back(plain(node->operands[i]));
+      const Formula base = plain(node->operands[0]);
+      if (!base || std::find(indices.begin(), indices.end(), nullptr) != indices.end()) return nullptr;
+      return index(base, indices);
+    }
+    case Kind::reduce: {
+      if (!node->type.scalar()) return nullptr;
+      const Formula x = plain(node->operands[0]);
+      if (!x) return nullptr;
+      switch (node->as<Reduce>().reduction) {
+        case Reduction::max:
+          return call("max({0})", "\\max({0})", {x});
+        case Reduction::min:
+          return call("min({0})", "\\min({0})", {x});
+        case Reduction::argmax:
+          return call("argmax({0})", "\\operatorname{arg\\,max}({0})", {x});
+        case Reduction::prod:
+          return nullptr;
+      }
+      return nullptr;
+    }
+    case Kind::batch_sum: {
+      const Formula x = plain(node->operands[0]);
+      return x ? call("sum of {0} over samples", "\\sum_{\\text{samples}} {0}", {x}) : nullptr;
+    }
+    case Kind::reshape: {
+      // A column or row of its own is the vector itself.
+      const Type& type = node->operands[0]->type;
+      const bool vector = std::count_if(type.shape.begin(), type.shape.end(),
+                                        [](const Extent& e) { return !(e == Extent(1)); }) <= 1;
+      if (vector && node->type.rank() <= 1) return plain(node->operands[0]);
+      return applied(node);
+    }
+    default:
+      return applied(node);
+  }
+}
+
+Formula Translator::applied(Ref node) {
+  std::string function = "f";
+  std::vector<Ref> operands = node->operands;
+  std::vector<Formula> subscript;
+  Ref tuple = node;
+  if (node->is(Kind::part)) {
+    tuple = node->operands[0];
+    subscript.push_back(number(node->as<Part>().index));
+    operands.clear();
+    if (tuple->is(Kind::solve)) {
+      const SolveInfo& info = tuple->as<SolveInfo>();
+      const auto first = tuple->operands.begin();
+      operands.assign(first, first + info.state_count());
+      operands.insert(operands.end(), first + info.frontier_operand(), tuple->operands.end());
+    } else {
+      operands.assign(tuple->operands.begin() + 1, tuple->operands.end());
+    }
+  }
+  switch (tuple->kind) {
+    case Kind::solve:
+      function = tuple->as<SolveInfo>().rule == StepRule::recurrence ? "recur" : "solve";
+      break;
+    case Kind::adjoint:
+      function = "pull";
+      break;
+    case Kind::reshape:
+      function = "reshape";
+      break;
+    case Kind::concat:
+      function = "concat";
+      break;
+    case Kind::place:
+      function = "place";
+      break;
+    case Kind::view:
+      function = "window";
+      break;
+    case Kind::scatter_add:
+      function = "scatter";
+      break;
+    case Kind::random:
+      function = "noise";
+      break;
+    default:
+      break;
+  }
+  std::vector<Formula> arguments;
+  std::string list;
+  for (const Ref operand : operands) {
+    Formula argument = plain(operand);
+    if (!argument) argument = literal("…", "\\dots");
+    // The templates of calls know ten arguments.
+    if (arguments.size() == 9) {
+      list += ", …";
+      break;
+    }
+    list += (list.empty() ? "{" : ", {") + std::to_string(arguments.size()) + "}";
+    arguments.push_back(argument);
+  }
+  const Formula value =
+      call(function + "(" + list + ")", "\\operatorname{" + function + "}(" + list + ")", arguments);
+  return index(value, subscript);
+}
+
+void Translator::collect(Ref node, bool negative, std::vector<Signed>& terms) const {
+  for (size_t i = 0; i < 2; ++i) {
+    const Ref operand = node->operands[i];
+    const bool sign = negative != (i == 1 && is_map(node, "sub"));
+    if (!named(operand) && (is_map(operand, "add") || is_map(operand, "sub")))
+      collect(operand, sign, terms);
+    else
+      terms.push_back({operand, sign});
+  }
+}
+
+// Placed parts that do not overlap stand side by side: (x, 0, y).
+Formula Translator::placed_side_by_side(const std::vector<Signed>& terms) {
+  std::vector<std::pair<Segment, bool>> segments;
+  for (const Signed& term : terms) {
+    Segment segment{};
+    if (named(term.node)) return nullptr;
+    if (is_map(term.node, "neg") && as_segment(term.node->operands[0], segment)) {
+      segments.emplace_back(segment, !term.negative);
+    } else if (as_segment(term.node, segment)) {
+      segments.emplace_back(segment, term.negative);
+    } else {
+      return nullptr;
+    }
+  }
+  std::sort(segments.begin(), segments.end(),
+            [](const auto& a, const auto& b) { return a.first.from < b.first.from; });
+  std::vector<Formula> parts;
+  int64_t at = 0;
+  for (const auto& [segment, negative] : segments) {
+    if (segment.from < at) return nullptr;
+    if (segment.from > at) parts.push_back(zeros(segment.from - at));
+    const Formula value = plain(segment.value);
+    if (!value) return nullptr;
+    parts.push_back(negative ? negate(value) : value);
+    at = segment.to;
+  }
+  const int64_t all = terms[0].node->type.shape[0].value();
+  if (all > at) parts.push_back(zeros(all - at));
+  constexpr size_t most = 6;
+  if (parts.size() == 1) return parts[0];
+  return parts.size() <= most ? tuple(parts) : nullptr;
+}
+
+Formula Translator::added(Ref node, const Operand& operand) {
+  std::vector<Signed> terms;
+  collect(node, false, terms);
+  // What changes most stands first, and a number where it makes the sum begin without a sign.
+  std::stable_sort(terms.begin(), terms.end(),
+                   [this](const Signed& a, const Signed& b) { return rate(a.node) > rate(b.node); });
+  const bool only_negative = std::all_of(terms.begin(), terms.end(), [](const Signed& t) {
+    return splat(t.node) || t.negative || is_map(t.node, "neg");
+  });
+  if (only_negative)
+    std::stable_partition(terms.begin(), terms.end(), [](const Signed& t) { return splat(t.node); });
+  std::vector<Formula> formulas;
+  for (const Signed& term : terms) {
+    const Formula x = operand(term.node);
+    if (!x) return nullptr;
+    formulas.push_back(term.negative ? negate(x) : x);
+  }
+  return sum(formulas);
+}
+
+Formula Translator::multiplied(Ref node, const Operand& operand, bool tensor) {
+  std::vector<Ref> factors, stack{node};
+  while (!stack.empty()) {
+    const Ref next = stack.back();
+    stack.pop_back();
+    if ((next == node || !named(next)) && is_map(next, "mul")) {
+      stack.push_back(next->operands[1]);
+      stack.push_back(next->operands[0]);
+    } else {
+      factors.push_back(next);
+    }
+  }
+  std::stable_sort(factors.begin(), factors.end(), [this](Ref a, Ref b) { return rate(a) < rate(b); });
+  std::vector<Formula> scalars, tensors;
+  std::vector<Ref> seen;
+  for (const Ref factor : factors) {
+    const auto count = std::count(factors.begin(), factors.end(), factor);
+    if (std::find(seen.begin(), seen.end(), factor) != seen.end()) continue;
+    seen.push_back(factor);
+    const Formula x = operand(factor);
+    if (!x) return nullptr;
+    std::vector<Formula>& list = tensor && !scalar(factor) ? tensors : scalars;
+    list.push_back(power(x, number(static_cast<double>(count))));
+  }
+  std::stable_partition(tensors.begin(), tensors.end(), [](const Formula& x) {
+    return x->form == Form::name || x->form == Form::power || x->form == Form::index;
+  });
+  if (!tensors.empty()) return hadamard(scalars, tensors);
+  // A quotient takes the other factors above its line.
+  std::vector<Formula> above, below;
+  for (const Formula& x : scalars) {
+    const bool fraction = x->form == Form::quotient;
+    above.push_back(fraction ? x->parts[0] : x);
+    if (fraction) below.push_back(x->parts[1]);
+  }
+  return quotient(times(above), times(below));
+}
+
+// Operands are given by a function, so that elements are written by the same rules as whole tensors.
+Formula Translator::map(Ref node, const Operand& operand, bool tensor) {
+  const Op& op = *node->as<Map>().op;
+  const std::string_view op_name = name_of(op);
+  if (op_name == "add" || op_name == "sub") {
+    if (tensor) {
+      std::vector<Signed> terms;
+      collect(node, false, terms);
+      if (const Formula parts = node->type.rank() == 1 ? placed_side_by_side(terms) : nullptr) return parts;
+    }
+    return added(node, operand);
+  }
+  if (op_name == "mul") return multiplied(node, operand, tensor);
+  std::vector<Formula> arguments;
+  for (const Ref x : node->operands) {
+    const Formula argument = operand(x);
+    if (!argument) return nullptr;
+    arguments.push_back(argument);
+  }
+  if (op_name == "neg") return negate(arguments[0]);
+  if (op_name == "equal" && arguments[0]->form == Form::number) std::swap(arguments[0], arguments[1]);
+  if (op.name == "div") return quotient(arguments[0], arguments[1]);
+  if (op.name == "pow") return power(arguments[0], arguments[1]);
+  if (op.name == "where") return cases(arguments[0], arguments[1], arguments[2]);
+  if (converts(op)) return arguments[0];
+  const bool between = op.text.starts_with("{0}") || op.text.starts_with("not");
+  return between ? infix(sign_of(op), std::string(op.latex), arguments)
+                 : call(sign_of(op), std::string(op.latex), arguments);
+}
+
+Formula Translator::view(Ref node) {
+  const View& view = node->as<View>();
+  const Ref source = node->operands[0];
+  if (view.fill) {
+    if (const Formula parts = placed_side_by_side({{node, false}})) return parts;
+    // One element among zeros.
+    const AxisMap& axis = view.axes[0];
+    const bool one = view.axes.size() == 1 && source->type.shape[0] == Extent(1) && !axis.dynamic &&
+                     node->type.rank() == 1 && axis.terms.size() == 1 && axis.terms[0].second == 1;
+    const Formula x = one ? plain(source) : nullptr;
+    return x ? times({x, unit_vector(extent(Extent(0) - axis.offset))}) : nullptr;
+  }
+  if (source->type.scalar()) return plain(source);
+  const std::vector<int> axes = repeated_axes(*node);
+  if (!axes.empty()) {
+    std::vector<int> kept;
+    for (size_t i = 0; i < axes.size(); ++i) {
+      if (axes[i] >= 0)
+        kept.push_back(axes[i]);
+      else if (!(node->type.shape[i] == Extent(1)))
+        return nullptr;
+    }
+    const Formula x = plain(source);
+    if (!x) return nullptr;
+    if (kept.size() == 2 && kept[0] == 1 && axes.size() == 2) return transpose(x);
+    if (axes.size() == 2 && kept.size() == 1 && axes[0] == -1) return transpose(x);
+    return std::is_sorted(kept.begin(), kept.end()) ? x : nullptr;
+  }
+  // Indices and slices, in the order of the source's axes.
+  std::vector<Formula> indices;
+  std::vector<int> order;
+  for (size_t axis = 0; axis < view.axes.size(); ++axis) {
+    const AxisMap& map = view.axes[axis];
+    Formula offset = extent(map.offset);
+    if (map.dynamic) {
+      const Formula at = plain(node->operands[static_cast<size_t>(map.dynamic)]);
+      if (!at) return nullptr;
+      offset = sum({at, offset});
+    }
+    if (map.terms.empty()) {
+      indices.push_back(offset);
+      continue;
+    }
+    if (map.terms.size() != 1 || map.terms[0].second != 1) return nullptr;
+    const int to = map.terms[0].first;
+    if (std::find(order.begin(), order.end(), to) != order.end()) return nullptr;
+    order.push_back(to);
+    const Extent& count = node->type.shape[static_cast<size_t>(to)];
+    if (!map.dynamic && map.offset == Extent(0) && count == source->type.shape[axis]) {
+      indices.push_back(literal(":", "{:}"));
+    } else {
+      const Formula end = map.dynamic ? sum({offset, extent(count)}) : extent(map.offset + count);
+      const bool from_start = !map.dynamic && map.offset == Extent(0);
+      indices.push_back(from_start ? call(":{0}", "{:}{0}", {end})
+                                   : call("{0}:{1}", "{0}{:}{1}", {offset, end}));
+    }
+  }
+  if (order.size() > 2) return nullptr;
+  // An axis of one element that nothing is read along makes a column or a row.
+  for (int axis = 0; axis < node->type.rank(); ++axis) {
+    const bool read = std::find(order.begin(), order.end(), axis) != order.end();
+    if (!read && !(node->type.shape[static_cast<size_t>(axis)] == Extent(1))) return nullptr;
+  }
+  const bool row = order.size() == 1 && node->type.rank() == 2 && order[0] == 1;
+  const Formula base = plain(source);
+  if (!base) return nullptr;
+  const bool turned = order.size() == 2 && order[0] > order[1];
+  const Formula result = index(base, indices);
+  return turned || row ? transpose(result) : result;
+}
+
+Formula Translator::place(Ref node) {
+  if (const Formula parts = placed_side_by_side({{node, false}})) return parts;
+  const View& view = node->as<View>();
+  const Ref source = node->operands[0];
+  const auto plain_axis = [&](size_t axis, int term) {
+    const AxisMap& map = view.axes[axis];
+    return !map.dynamic && map.offset == Extent(0) && map.terms.size() == 1 && map.terms[0].second == 1 &&
+           map.terms[0].first == term;
+  };
+  if (view.axes.size() == 2 && plain_axis(0, 0) && plain_axis(1, 0) && source->type.rank() == 1) {
+    const Formula x = plain(source);
+    return !x ? nullptr : scalar(source) ? times({x, literal("I", "I")}) : diagonal(x);
+  }
+  const auto constant_axis = [&](size_t axis) { return view.axes[axis].terms.empty(); };
+  const auto unit = [&](size_t axis) {
+    const AxisMap& map = view.axes[axis];
+    const Formula offset = extent(map.offset);
+    const Formula at = map.dynamic ? plain(node->operands[static_cast<size_t>(map.dynamic)]) : number(0);
+    return unit_vector(at ? sum({at, offset}) : literal("…", "\\dots"));
+  };
+  const Formula x = view.axes.size() <= 2 && source->type.rank() <= 1 ? plain(source) : nullptr;
+  if (!x) return nullptr;
+  if (view.axes.size() == 1 && constant_axis(0)) return times({x, unit(0)});
+  if (view.axes.size() == 2 && source->type.rank() == 1) {
+    if (constant_axis(0) && plain_axis(1, 0)) return times({unit(0), transpose(x)});
+    if (constant_axis(1) && plain_axis(0, 0)) return times({x, transpose(unit(1))});
+  }
+  if (view.axes.size() == 2 && source->type.scalar() && constant_axis(0) && constant_axis(1))
+    return times({x, unit(0), transpose(unit(1))});
+  return nullptr;
+}
+
+Formula Translator::concat(Ref node) {
+  const int axis = node->as<Axis>().axis;
+  std::vector<Formula> parts;
+  for (const Ref operand : node->operands) {
+    const Formula part = plain(operand);
+    if (!part) return nullptr;
+    parts.push_back(part);
+  }
+  if (node->type.rank() == 1) return tuple(parts);
+  if (node->type.rank() > 2) return nullptr;
+  return matrix(axis == 0 ? 1 : parts.size(), parts);
+}
+
+}  // namespace nodec::notation
