@@ -99,9 +99,7 @@ class Deriver {
   }
 
   Ref trace(const std::vector<Ref>& states, const std::vector<Ref>& f, derive::Refusal& refusal) {
-    Ref total = g_.constant(0);
-    for (size_t i = 0; i < states.size() && !refusal; ++i)
-      total = add(g_, total, derive::divergence(g_, f[i], states[i], &refusal));
+    Ref total = derive::divergence(g_, f, states, &refusal);
     if (refusal) {
       refused_trace_ = refusal.message;
       total = g_.constant(0);
@@ -380,7 +378,8 @@ class Deriver {
     std::unordered_set<Ref> last{trace_};
     for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
       if (!last.count(*node)) continue;
-      const bool linear = is_map(*node, "add") || is_map(*node, "sub") || is_map(*node, "neg");
+      const bool linear = is_map(*node, "add") || is_map(*node, "sub") || is_map(*node, "neg") ||
+                          without_factors(*node) != *node;
       if (linear) last.insert((*node)->operands.begin(), (*node)->operands.end());
     }
     for (const Ref node : nodes)
@@ -532,6 +531,8 @@ class Deriver {
     translator_.anonymous = [](Ref) { return false; };
     translator_.passes = once_;
     for (const Line& l : lines.lines) {
+      const Formula& left = l.left->form == Form::index ? l.left->parts[0] : l.left;
+      if (left->form == Form::name) continue;
       if (!result_.jacobian.empty()) result_.jacobian += "\n";
       for (const std::string& piece : equation_text(l.left, l.right, SIZE_MAX)) result_.jacobian += piece;
     }
@@ -647,7 +648,7 @@ class Deriver {
         section.subtitle.push_back(of(i));
       }
     }
-    if (field_.logdet) section.subtitle.push_back(", ℓ the log-determinant");
+    if (field_.logdet) section.subtitle.push_back(" (ℓ: the log-determinant)");
     define(section, pulled_, false);
     for (size_t i = 0; i < states_.size(); ++i) add_quadrature(section, adjoint_symbols_[i], pulled_[1 + i]);
     for (size_t i = 0; i < captured_.size(); ++i) {

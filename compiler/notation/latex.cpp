@@ -24,7 +24,8 @@ class Latex final : public Writer {
     const std::vector<std::string> word = characters(s.base);
     for (const std::string& c : word) {
       const auto found = letters.find(c);
-      text += found == letters.end() ? c : word.size() == 1 ? found->second : "{" + found->second + "}";
+      const bool command = found != letters.end() && word.size() > 1 && c != "_";
+      text += found == letters.end() ? c : command ? "{" + found->second + "}" : found->second;
     }
     if (word.size() > 1) text = "\\mathrm{" + text + "}";
     if (s.number >= 0) text += "_{" + std::to_string(s.number) + "}";
