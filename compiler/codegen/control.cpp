@@ -1,4 +1,4 @@
-// Structure: a function from its entry to its return, regions, loops, calls.
+// Structure: a function from its entry to its return, regions, while-loops, calls.
 #include "compiler/codegen/function_emitter.hpp"
 
 namespace nodec::codegen {
@@ -88,13 +88,6 @@ void FunctionEmitter::instruction(const Instruction& i) {
       values_[i.result] = compute(i);
       return;
   }
-}
-
-void FunctionEmitter::for_loop(const Instruction& i) {
-  counted_loop(b_, operand(i, 0), operand(i, 1), 1, [&](llvm::Value* index) {
-    values_[i.result] = index;
-    region(i.regions[0]);
-  });
 }
 
 void FunctionEmitter::while_loop(const Instruction& i) {

@@ -21,11 +21,15 @@ class FunctionEmitter {
   // ---- control.cpp
   void region(const schedule::Region& region);
   void instruction(const schedule::Instruction& i);
-  void for_loop(const schedule::Instruction& i);
   void while_loop(const schedule::Instruction& i);
   void if_then(const schedule::Instruction& i);
   void call(const schedule::Instruction& i);
   void stop_when(llvm::Value* condition);
+
+  // ---- running.cpp
+  void for_loop(const schedule::Instruction& i);
+  // Buffers of one element that nothing but loads and stores in the loop's region reads and writes.
+  std::vector<schedule::BufferId> carried_by(const schedule::Region& region) const;
 
   // ---- arithmetic.cpp
   // The value of an instruction without memory or control.
@@ -106,6 +110,7 @@ class FunctionEmitter {
   std::map<schedule::BufferId, llvm::Value*> bases_;
   std::map<schedule::BufferId, llvm::Value*> lane_offsets_;
   std::map<int64_t, llvm::Value*> call_fields_, tile_fields_;
+  std::map<schedule::BufferId, llvm::Value*> held_;  // what a loop carries, as it is stored
   std::vector<llvm::Value*> scratch_;
 };
 

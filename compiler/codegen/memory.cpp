@@ -61,6 +61,7 @@ llvm::Value* FunctionEmitter::lane_addresses(BufferId id, llvm::Value* index) {
 
 llvm::Value* FunctionEmitter::load(BufferId id, llvm::Value* index) {
   const Buffer& b = buffer(id);
+  if (const auto held = held_.find(id); held != held_.end()) return decode(b, held->second);
   if (has_lanes(index) || !contiguous(id)) {
     return decode(
         b, b_.CreateMaskedGather(m_.lanes_of(element_type(b)), lane_addresses(id, index), alignment(b)));
@@ -76,6 +77,11 @@ llvm::Value* FunctionEmitter::load(BufferId id, llvm::Value* index) {
 void FunctionEmitter::store(BufferId id, llvm::Value* index, llvm::Value* value, llvm::Value* mask) {
   const Buffer& b = buffer(id);
   if (b.storage == Storage::output) return store_output(b, index, spread(value), mask);
+  if (const auto held = held_.find(id); held != held_.end()) {
+    value = encode(b, in_rows(b) ? spread(value) : value);
+    held->second = mask && in_rows(b) ? b_.CreateSelect(mask, value, held->second) : value;
+    return;
+  }
   llvm::Type* type = element_type(b);
   if (!in_rows(b)) {
     b_.CreateAlignedStore(encode(b, value), element_address(id, index), alignment(b));
