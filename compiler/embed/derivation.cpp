@@ -18,6 +18,19 @@ Report::Cost cost(const graph::RatedCost& c) {
   return {counts(c.evaluation), counts(c.sample), counts(c.update)};
 }
 
+// How many random vectors estimate the trace of a solve; 0 where it is exact.
+int64_t probes_of(const graph::Node& solve, const notation::Field& field) {
+  graph::Extent drawn = 0, elements = 0;
+  const graph::Ref rate = solve.as<graph::SolveInfo>().field->results.back();
+  for (const graph::Ref node : graph::postorder(std::span(&rate, 1)))
+    if (node->is(graph::Kind::random) && node->as<graph::Random>().stream >= semantics::first_estimate)
+      drawn = drawn + node->type.size();
+  for (const notation::Quantity& state : field.states) elements = elements + state.node->type.size();
+  if (drawn == graph::Extent(0)) return 0;
+  const bool known = drawn.is_constant() && elements.is_constant() && elements.value() > 0;
+  return known ? std::max<int64_t>(1, drawn.value() / elements.value()) : 1;
+}
+
 // The field of a solve, with what the solve says.
 notation::Field describe(semantics::Module& module, const semantics::Field& field,
                          const semantics::SolveUse* use) {
@@ -45,7 +58,9 @@ notation::Field describe(semantics::Module& module, const semantics::Field& fiel
   const graph::SolveInfo& info = use->node->as<graph::SolveInfo>();
   out.logdet = info.states.size() > states && info.states.back().name == "logdet";
   out.adjoint = info.adjoint == graph::AdjointKind::backsolve ? "backsolve" : "checkpoint";
-  out.solved = "solved by " + use->method + (out.logdet ? " with logdet" : "");
+  if (out.logdet) out.probes = probes_of(*use->node, out);
+  out.solved =
+      "solved by " + use->method + (out.logdet ? " with logdet" : "") + (out.probes > 0 ? " hutchinson" : "");
   return out;
 }
 

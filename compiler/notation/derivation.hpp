@@ -24,15 +24,16 @@ struct Field {
   std::vector<Ref> derivatives;
   std::vector<Quantity> parameters, inputs;
   bool logdet = false;  // its trace is solved with it
+  int64_t probes = 0;   // by which it is estimated, 0: it is exact
   std::string solved;   // "by dopri5", "" when no solve is known
   std::string adjoint;  // "checkpoint", "backsolve", "" when no solve is known
 };
 
 struct Derivation {
-  // Costs by rate: of the field; what the trace adds to it; of the vjp, with what it needs of the field; of
-  // the field and its vjp together. naive: what D products with Jᵀ add to the field, multiply–adds of an
-  // evaluation.
-  graph::RatedCost field, trace, vjp, adjoint;
+  // Costs by rate: of the field; what the trace, or its estimate, adds to it; of the vjp, with what it needs
+  // of the field; of the field and its vjp together. naive: what D products with Jᵀ add to the field,
+  // multiply–adds of an evaluation.
+  graph::RatedCost field, trace, estimate, vjp, adjoint;
   int64_t naive = 0;
   std::string jacobian, text, latex;
   std::string refusal;  // why it has no derivative, "" if it has one

@@ -36,8 +36,7 @@ std::pair<double, Formula> split(const Formula& x) {
   }
   if (x->form == Form::quotient) {
     const auto [factor, rest] = split(x->parts[0]);
-    if (factor < 0)
-      return {-1, quotient(rest ? times({number(-factor), rest}) : number(-factor), x->parts[1])};
+    if (factor != 1) return {factor, make(Form::quotient, {rest ? rest : number(1), x->parts[1]})};
   }
   return {1, x};
 }
@@ -46,6 +45,8 @@ Formula scaled(double factor, const Formula& x) {
   if (!x) return number(factor);
   if (factor == 1) return x;
   if (factor < 0) return make(Form::negative, {scaled(-factor, x)});
+  if (x->form == Form::quotient)
+    return make(Form::quotient, {times({number(factor), x->parts[0]}), x->parts[1]});
   if (x->form == Form::hadamard) {
     std::vector<Formula> parts = x->parts;
     parts[0] = scaled(factor, parts[0]);

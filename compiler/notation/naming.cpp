@@ -19,9 +19,12 @@ bool leaf(Ref node) { return node->operands.empty() || node->is(Kind::length); }
 
 // Written with what it is made of, and never for itself: a sign, a transposition, a slice, a tuple.
 bool light(Ref node) {
+  if (is_map(node, "where") && written_operands(node).size() == 1) return true;
   return node->is(Kind::view) || node->is(Kind::reshape) || node->is(Kind::solve) ||
          node->is(Kind::adjoint) || is_map(node, "neg") || is_map(node, "to_real");
 }
+
+Ref below(Ref light_node) { return written_operands(light_node)[0]; }
 
 // What x^n multiplies with itself; null for other nodes.
 Ref power_base(Ref node) {
@@ -72,8 +75,9 @@ int Naming::uses(Ref node) const {
 void Naming::use(Ref node) {
   while (light(node) && !node->operands.empty()) {
     if (!counted_.insert(node).second && !node->is(Kind::view) && !is_map(node, "neg")) return;
-    for (size_t i = 1; i < node->operands.size(); ++i) use(node->operands[i]);
-    node = node->operands[0];
+    const std::vector<Ref> operands = written_operands(node);
+    for (size_t i = 1; i < operands.size(); ++i) use(operands[i]);
+    node = operands[0];
   }
   ++uses_[node];
 }
@@ -140,14 +144,14 @@ std::vector<Ref> Naming::choose(const std::function<int(Ref)>& rate) {
     } else {
       const auto total = [&] {
         int sum = 1;
-        for (const Ref operand : node->operands) sum += weight_of(operand);
+        for (const Ref operand : written_operands(node)) sum += weight_of(operand);
         return sum;
       };
       own = total();
       while (own > most_weight) {
         Ref heaviest = nullptr;
         for (Ref operand : node->operands) {
-          while (light(operand) && !operand->operands.empty()) operand = operand->operands[0];
+          while (light(operand) && !operand->operands.empty()) operand = below(operand);
           const bool heavier = !heaviest || weight_of(operand) > weight_of(heaviest);
           if (!named.count(operand) && heavier) heaviest = operand;
         }
@@ -155,7 +159,7 @@ std::vector<Ref> Naming::choose(const std::function<int(Ref)>& rate) {
         named.insert(heaviest);
         for (Ref operand : node->operands)
           for (Ref inner = operand; inner != heaviest && light(inner) && !inner->operands.empty();
-               inner = inner->operands[0])
+               inner = below(inner))
             weight[inner] = 2;
         own = total();
       }

@@ -47,6 +47,7 @@ struct Page {
   std::vector<Row> rows;
   std::vector<Section> sections;
   std::vector<CostRow> costs;
+  bool lengths = false;  // count as 1 in the costs
 };
 
 // "1 multiply-add", "2 multiply-adds".

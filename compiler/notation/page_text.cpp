@@ -207,7 +207,9 @@ std::string text_of(const Page& page, size_t most_lines) {
       text += std::string(indent, ' ') + (words > 0 ? padded(word, words) + "   " : "") + written(sentence) +
               "\n";
   }
-  return text + "\n" + costs_text(page.costs);
+  text += "\n" + costs_text(page.costs);
+  if (page.lengths) text += "      where lengths count as 1\n";
+  return text;
 }
 
 }  // namespace nodec::notation

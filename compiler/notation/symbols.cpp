@@ -14,7 +14,8 @@ Symbol split(const std::string& text) {
   size_t digits = word.size();
   while (digits > 0 && word[digits - 1] >= '0' && word[digits - 1] <= '9') --digits;
   const size_t count = word.size() - digits;
-  if (digits == 0 || count == 0 || count > 4 || word[digits] == '0') return {word, -1, nullptr, primes};
+  if (digits == 0 || count == 0 || count > 4 || (word[digits] == '0' && count > 1))
+    return {word, -1, nullptr, primes};
   return {word.substr(0, digits), std::stoi(word.substr(digits)), nullptr, primes};
 }
 

@@ -25,6 +25,27 @@ bool is_map(Ref node, std::string_view op) {
   return node->is(Kind::map) && name_of(*node->as<Map>().op) == op;
 }
 
+namespace {
+
+// Whether x is a factor of a product.
+bool multiplies(Ref product, Ref x) {
+  if (product == x) return true;
+  if (is_map(product, "neg") || is_map(product, "div")) return multiplies(product->operands[0], x);
+  return is_map(product, "mul") &&
+         (multiplies(product->operands[0], x) || multiplies(product->operands[1], x));
+}
+
+}  // namespace
+
+std::vector<Ref> written_operands(Ref node) {
+  if (is_map(node, "where") && is_map(node->operands[0], "equal") && node->operands[1]->is_splat(0))
+    for (const size_t i : {0, 1}) {
+      const Ref zero = node->operands[0]->operands[i], x = node->operands[0]->operands[1 - i];
+      if (zero->is_splat(0) && multiplies(node->operands[2], x)) return {node->operands[2]};
+    }
+  return node->operands;
+}
+
 Formula extent(const Extent& extent) {
   if (extent.is_constant()) return number(static_cast<double>(extent.value()));
   std::string text, latex;
@@ -344,9 +365,11 @@ Formula Translator::multiplied(Ref node, const Operand& operand, bool tensor) {
     std::vector<Formula>& list = tensor && !scalar(factor) ? tensors : scalars;
     list.push_back(power(x, number(static_cast<double>(count))));
   }
-  std::stable_partition(tensors.begin(), tensors.end(), [](const Formula& x) {
-    return x->form == Form::name || x->form == Form::power || x->form == Form::index;
-  });
+  for (std::vector<Formula>* list : {&scalars, &tensors})
+    std::stable_partition(list->begin(), list->end(), [](const Formula& x) {
+      return x->form == Form::number || x->form == Form::name || x->form == Form::power ||
+             x->form == Form::index;
+    });
   if (!tensors.empty()) return hadamard(scalars, tensors);
   // A quotient takes the other factors above its line.
   std::vector<Formula> above, below;
@@ -371,13 +394,17 @@ Formula Translator::map(Ref node, const Operand& operand, bool tensor) {
     return added(node, operand);
   }
   if (op_name == "mul") return multiplied(node, operand, tensor);
+  const std::vector<Ref> written = written_operands(node);
+  if (op.name == "where" && written.size() == 1) return operand(written[0]);
   std::vector<Formula> arguments;
-  for (const Ref x : node->operands) {
+  for (const Ref x : written) {
     const Formula argument = operand(x);
     if (!argument) return nullptr;
     arguments.push_back(argument);
   }
   if (op_name == "neg") return negate(arguments[0]);
+  if (op_name == "sqrt" && arguments[0]->form == Form::call && arguments[0]->text == "‖{0}‖²")
+    return call("‖{0}‖", "\\lVert {0} \\rVert", arguments[0]->parts);
   if (op_name == "equal" && arguments[0]->form == Form::number) std::swap(arguments[0], arguments[1]);
   if (op.name == "div") return quotient(arguments[0], arguments[1]);
   if (op.name == "pow") return power(arguments[0], arguments[1]);

@@ -68,6 +68,10 @@ class Translator {
   std::set<std::string> indices_;
 };
 
+// The factors that a product is written with: of where(x = 0, 0, x y), which keeps a cotangent of 0 from
+// meeting an infinite derivative, x y.
+std::vector<Ref> written_operands(Ref node);
+
 Formula extent(const graph::Extent& extent);
 // Whether a node is a map by the op of this name.
 bool is_map(Ref node, std::string_view op);

@@ -11,9 +11,6 @@ using graph::Kind;
 
 namespace {
 
-// Streams of noise from here on belong to estimates, those below to samples.
-constexpr int first_estimate = 1 << 16;
-
 const std::vector<std::string> estimators = {"hutchinson"}, estimate_options = {"probes", "noise"},
                                noises = {"rademacher", "normal"};
 

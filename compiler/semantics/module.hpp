@@ -59,6 +59,8 @@ struct ParameterDecl {
   std::optional<Interval> interval;
   Span span;
 };
+// Streams of noise from here on belong to estimates of traces, those below to samples.
+constexpr int first_estimate = 1 << 16;
 struct SampleDecl {
   std::string name;
   int stream;  // of the graph's random node
