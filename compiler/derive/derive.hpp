@@ -46,8 +46,8 @@ Ref divergence(Graph& g, Ref e, Ref x, Refusal* refusal);
 // The sum of the divergences of each of `es` by its own of `xs`: the trace of a Jacobian of blocks. What
 // cancels between them is not computed.
 Ref divergence(Graph& g, const std::vector<Ref>& es, const std::vector<Ref>& xs, Refusal* refusal);
-// Its estimate (1/count) Σ εᵀ J ε by so many random vectors: probes[i] has the shape of xs[i], after an axis of
-// `count` if there are several.
+// Its estimate (1/count) Σ εᵀ J ε by so many random vectors: probes[i] has the shape of xs[i], after an axis
+// of `count` if there are several.
 Ref estimated_divergence(Graph& g, const std::vector<Ref>& es, const std::vector<Ref>& xs,
                          const std::vector<Ref>& probes, int64_t count, Refusal* refusal);
 // The gradient of a scalar: grad(e, x).

@@ -207,40 +207,48 @@ void Network::multiply(const Terms& terms, Ref local, Terms& result) {
 }
 
 bool Network::push_contract(const Node& node, Terms& result) {
-  const Contract& contract = node.as<Contract>();
-  for (size_t i = 0; i < node.operands.size(); ++i)
-    for (Term term : of(node.operands[i])) {
-      // A label that stands twice closes two axes. What `names` gives stays right: identify keeps the first
-      // label.
-      std::map<char, size_t> first;
-      Left left = Left::some;
-      for (size_t axis = 0; axis < contract.operands[i].size() && left == Left::some; ++axis) {
-        const auto [at, added] = first.emplace(contract.operands[i][axis], axis);
-        if (!added) left = identify(term, term.axes[at->second], term.axes[axis]);
-      }
-      if (left == Left::unknown) return false;
-      if (left == Left::nothing) continue;
-      std::map<char, Index> names;
-      for (const auto& [label, axis] : first) names[label] = term.axes[axis];
-      for (size_t j = 0; j < node.operands.size(); ++j) {
-        if (j == i) continue;
-        std::vector<Index> word;
-        for (size_t axis = 0; axis < contract.operands[j].size(); ++axis) {
-          const char label = contract.operands[j][axis];
-          if (!names.count(label)) {
-            Index index{};
-            if (!term.fresh(node.operands[j]->type.shape[axis], index)) return false;
-            names[label] = index;
-          }
-          word.push_back(names.at(label));
-        }
-        term.factors.push_back(node.operands[j]);
-        term.indices.push_back(std::move(word));
-      }
-      term.axes.clear();
-      for (char label : contract.result) term.axes.push_back(names.at(label));
-      result.push_back(std::move(term));
+  for (size_t i = 0; i < node.operands.size(); ++i) {
+    if (of(node.operands[i]).empty()) continue;
+    Product product{node.as<Contract>().operands, node.operands, node.as<Contract>().result};
+    if (node.operands[i] != x_) separate(g_, product, i);
+    if (!push_product(product, i, result)) return false;
+  }
+  return true;
+}
+
+bool Network::push_product(const Product& product, size_t i, Terms& result) {
+  for (Term term : of(product.operands[i])) {
+    // A label that stands twice closes two axes. What `names` gives stays right: identify keeps the first
+    // label.
+    std::map<char, size_t> first;
+    Left left = Left::some;
+    for (size_t axis = 0; axis < product.labels[i].size() && left == Left::some; ++axis) {
+      const auto [at, added] = first.emplace(product.labels[i][axis], axis);
+      if (!added) left = identify(term, term.axes[at->second], term.axes[axis]);
     }
+    if (left == Left::unknown) return false;
+    if (left == Left::nothing) continue;
+    std::map<char, Index> names;
+    for (const auto& [label, axis] : first) names[label] = term.axes[axis];
+    for (size_t j = 0; j < product.operands.size(); ++j) {
+      if (j == i) continue;
+      std::vector<Index> word;
+      for (size_t axis = 0; axis < product.labels[j].size(); ++axis) {
+        const char label = product.labels[j][axis];
+        if (!names.count(label)) {
+          Index index{};
+          if (!term.fresh(product.operands[j]->type.shape[axis], index)) return false;
+          names[label] = index;
+        }
+        word.push_back(names.at(label));
+      }
+      term.factors.push_back(product.operands[j]);
+      term.indices.push_back(std::move(word));
+    }
+    term.axes.clear();
+    for (char label : product.result) term.axes.push_back(names.at(label));
+    result.push_back(std::move(term));
+  }
   return true;
 }
 
@@ -317,28 +325,25 @@ bool Network::push_place(const Node& node, Terms& result) {
   return true;
 }
 
-// One that only adds or removes axes of one element.
 bool Network::push_reshape(const Node& node, Terms& result) {
-  const std::vector<Extent>&from = node.operands[0]->type.shape, &to = node.type.shape;
-  const auto longer_axes = [](const std::vector<Extent>& shape) {
-    std::vector<Extent> found;
-    std::copy_if(shape.begin(), shape.end(), std::back_inserter(found),
-                 [](const Extent& e) { return !(e == Extent(1)); });
-    return found;
-  };
-  if (longer_axes(from) != longer_axes(to)) return false;
+  const std::optional<std::vector<AxisGroup>> groups = groups_of(node);
+  if (!groups) return false;
   for (Term term : of(node.operands[0])) {
-    std::vector<Index> axes;
-    size_t next = 0;
-    for (const Extent& extent : to) {
-      Index index{};
-      if (extent == Extent(1)) {
-        if (!term.fresh(1, index)) return false;
+    std::vector<Index> axes(node.type.shape.size());
+    for (const AxisGroup& group : *groups) {
+      if (group.from.size() == 1 && group.to.size() == 1) {
+        axes[group.to[0]] = term.axes[group.from[0]];
+      } else if (group.from.empty()) {
+        if (!term.fresh(1, axes[group.to[0]])) return false;
+      } else if (group.from.size() == 1) {
+        std::vector<Extent> extents;
+        for (const size_t axis : group.to) extents.push_back(node.type.shape[axis]);
+        std::vector<Index> indices;
+        if (!split(g_, term, term.axes[group.from[0]], extents, indices)) return false;
+        for (size_t k = 0; k < group.to.size(); ++k) axes[group.to[k]] = indices[k];
       } else {
-        while (from[next] == Extent(1)) ++next;
-        index = term.axes[next++];
+        return false;
       }
-      axes.push_back(index);
     }
     term.axes = std::move(axes);
     result.push_back(std::move(term));

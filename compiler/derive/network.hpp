@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -57,6 +58,28 @@ Left identify(Term& term, Index a, Index b);
 // Sum of terms; none: zero.
 using Terms = std::vector<Term>;
 
+// Axes of a reshape's operand and of its result that hold the same elements: one and one, one that becomes
+// several, several that become one, or one of extent 1 that comes (from nothing) or goes (to nothing).
+struct AxisGroup {
+  std::vector<size_t> from, to;
+};
+// Nothing where the axes do not fall into such groups.
+std::optional<std::vector<AxisGroup>> groups_of(const Node& reshape);
+
+// An index of the whole of [0, Π extents) becomes several. False where it is of less, or moved, or x's.
+bool split(Graph& g, Term& term, const Index& index, const std::vector<Extent>& extents,
+           std::vector<Index>& indices);
+
+// A contraction's labels, operands and result.
+struct Product {
+  std::vector<std::string> labels;
+  std::vector<Ref> operands;
+  std::string result;
+};
+// Where operand i is a reshape that makes one axis of several, and these are summed: the same product of what
+// is reshaped, the other operands' axes separated instead.
+void separate(Graph& g, Product& product, size_t i);
+
 // Where one choice is as right as another: what is cheapest shows in the end.
 struct Choices {
   size_t most_terms;  // a node whose derivative has more terms is multiplied out
@@ -88,6 +111,7 @@ class Network {
   bool push_map(const Node& node, Terms& result);
   bool push_where(const Node& node, Terms& result);
   bool push_contract(const Node& node, Terms& result);
+  bool push_product(const Product& product, size_t i, Terms& result);
   bool push_view(const Node& node, Terms& result);
   bool push_place(const Node& node, Terms& result);
   bool push_reshape(const Node& node, Terms& result);
