@@ -364,6 +364,43 @@ TEST_CASE("1000 random fields: the exact trace is the sum of forward derivatives
   CHECK(informative > 600);
 }
 
+TEST_CASE(
+    "random fields: the estimate from scaled unit vectors is the exact trace, that from one vector vᵀ J v") {
+  int informative = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    INFO("seed " << seed);
+    Graph g;
+    Generator made(g, seed);
+    const Ref x = made.leaves[0], field = random_field(g, made, seed);
+    const size_t n = made.sample_.parameters["p0"].values.size();
+    if (n == 0) continue;
+    Type several = x->type;
+    if (n > 1) several.shape.insert(several.shape.begin(), Extent(static_cast<int64_t>(n)));
+    const Ref units = make_leaf(g, "units", several), direction = make_leaf(g, "direction", x->type);
+    Refusal refusal;
+    const Ref trace = divergence(g, field, x, &refusal);
+    const Ref whole = estimated_divergence(g, {field}, {x}, {units}, static_cast<int64_t>(n), &refusal);
+    const Ref one = estimated_divergence(g, {field}, {x}, {direction}, 1, &refusal);
+    const Ref moved = jvp(g, {field}, {x}, {direction}, &refusal)[0];
+    REQUIRE_MESSAGE(!refusal, refusal.message);
+    Tensor v = made.sample_.parameters["p0"], scaled{v.shape, std::vector<double>(n * n, 0.0)};
+    if (n > 1) scaled.shape.insert(scaled.shape.begin(), static_cast<int64_t>(n));
+    for (size_t i = 0; i < n; ++i) scaled.values[i * n + i] = std::sqrt(static_cast<double>(n));
+    for (size_t i = 0; i < n; ++i) v.values[i] = std::cos(1.3 * static_cast<double>(i + seed));
+    set(made.sample_, "units", scaled);
+    set(made.sample_, "direction", v);
+    const std::vector<double> slope = evaluate(moved, made.sample_).values;
+    double expected = 0, size = 1e-3;
+    for (size_t i = 0; i < n; ++i)
+      expected += v.values[i] * slope[i], size += std::abs(v.values[i] * slope[i]);
+    CHECK(std::abs(evaluate(one, made.sample_).values[0] - expected) <= 1e-11 * size);
+    const double exact = evaluate(trace, made.sample_).values[0];
+    CHECK(evaluate(whole, made.sample_).values[0] == doctest::Approx(exact).epsilon(1e-11));
+    informative += std::abs(exact) > 0.01;
+  }
+  CHECK(informative > 150);
+}
+
 TEST_CASE("random square expressions: the divergence is the trace of the Jacobian") {
   int informative = 0;
   for (uint64_t seed = 1; seed <= 150; ++seed) {
