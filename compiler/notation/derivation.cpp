@@ -26,7 +26,8 @@ class Explanation {
   Explanation(const Derivatives& d, const Field& field, Derivation& result)
       : d_(d), field_(field), result_(result), words_(d, field) {}
 
-  const Page& write() {
+  const Page& page() const { return page_; }
+  void write() {
     page_.heading = "field " + field_.name;
     page_.subheading = field_.solved;
     page_.rows = words_.rows;
@@ -42,7 +43,6 @@ class Explanation {
     page_.costs.push_back({"vjp", result_.vjp});
     page_.costs.push_back({"adjoint", result_.adjoint});
     page_.lengths = has_lengths();
-    return page_;
   }
 
  private:
@@ -59,12 +59,12 @@ class Explanation {
 
   Line line(const Formula& left, Ref node) {
     const auto [at, right] = words_.translator.equation(left, node);
-    return {at, right, node->type, words_.rate_text(node), 0};
+    return {at, right, node->type, true, words_.rate_text(node)};
   }
   // Without shape and rate.
   Line bare(const Formula& left, Ref node) {
     Line result = line(left, node);
-    result.type.reset();
+    result.type_said = false;
     result.rate.clear();
     return result;
   }
@@ -72,7 +72,7 @@ class Explanation {
   Line short_line(const Formula& left, Ref node) {
     const auto found = words_.translator.names.find(node);
     if (found == words_.translator.names.end()) return bare(left, node);
-    return {left, name(found->second), std::nullopt, "", 0};
+    return {left, name(found->second), node->type};
   }
 
   void add_field() {
@@ -130,7 +130,7 @@ class Explanation {
     for (const Derivatives::Block& block : d_.blocks) values.push_back(block.value);
     define(section, values, false);
     if (d_.blocks.empty()) {
-      section.lines.push_back({whole, number(0), std::nullopt, "", 0});
+      section.lines.push_back({whole, number(0), {}});
     } else if (d_.states.size() == 1) {
       section.lines.push_back(line(whole, d_.blocks[0].value));
       section.lines.back().rate.clear();
@@ -165,7 +165,7 @@ class Explanation {
     size_t columns = 0;
     for (const size_t w : widths) columns += w + 3;
     if (columns > most_columns) return false;
-    section.lines.push_back({whole, matrix(n, entries), std::nullopt, "", 0});
+    section.lines.push_back({whole, matrix(n, entries), {}});
     return true;
   }
 
@@ -216,8 +216,7 @@ class Explanation {
     define(section, d_.pulled, false);
     const size_t states = d_.states.size();
     for (size_t i = 0; i < states; ++i) add_product(section, words_.adjoint(i), d_.pulled[1 + i]);
-    if (field_.logdet)
-      section.lines.push_back({words_.primed(words_.adjoint(states)), number(0), std::nullopt, "", 0});
+    if (field_.logdet) section.lines.push_back({words_.primed(words_.adjoint(states)), number(0), {}});
     for (size_t i = 0; i < d_.captured.size(); ++i) {
       const Symbol* symbol = words_.adjoint_of(words_.translator.names.at(d_.captured[i]));
       const auto at = std::find(d_.made.begin(), d_.made.end(), d_.captured[i]);
@@ -277,7 +276,7 @@ class Explanation {
           own = index(own, {back.left->parts.begin() + 1, back.left->parts.end()});
         back.right = sum({own, back.right});
       }
-      back.type.reset();
+      back.type_said = false;
       back.rate = d_.per_sample(parameter) ? "once per sample" : "once per update";
       section.lines.push_back(back);
     }
@@ -301,15 +300,21 @@ class Explanation {
 
 }  // namespace
 
+Page explain(const Derivatives& derivatives, const Field& field, Derivation& result) {
+  const auto explanation = std::make_shared<Explanation>(derivatives, field, result);
+  explanation->write();
+  Page page = explanation->page();
+  page.owner = explanation;
+  return page;
+}
+
 Derivation derive(Graph& g, const Field& field, bool all) {
   Derivation result;
   const Derivatives derivatives = differentiate(g, field);
   result.refusal = derivatives.refusal;
   if (!result.refusal.empty()) return result;
   count(derivatives, field.logdet, result);
-  // Its symbols are what the page's formulas name.
-  Explanation explanation(derivatives, field, result);
-  const Page& page = explanation.write();
+  const Page page = explain(derivatives, field, result);
   constexpr size_t most_lines = 40;
   result.text = text_of(page, all ? SIZE_MAX : most_lines);
   result.latex = latex_of(page, all ? SIZE_MAX : most_lines);

@@ -6,6 +6,7 @@
 #include "compiler/derive/derive.hpp"
 #include "compiler/derive/structure.hpp"
 #include "compiler/graph/algebra.hpp"
+#include "compiler/notation/product.hpp"
 #include "compiler/notation/translate.hpp"
 
 namespace nodec::notation {
@@ -15,10 +16,9 @@ using namespace graph;
 bool is_zero(Ref node) { return node->is_splat(0); }
 
 Ref without_factors(Ref node) {
-  const auto constant = [](Ref x) { return x->is(Kind::constant) && x->as<Constant>().values.size() == 1; };
   if (is_map(node, "neg")) return without_factors(node->operands[0]);
-  if (is_map(node, "mul") && constant(node->operands[0])) return without_factors(node->operands[1]);
-  if (is_map(node, "mul") && constant(node->operands[1])) return without_factors(node->operands[0]);
+  if (is_map(node, "mul") && splat(node->operands[0])) return without_factors(node->operands[1]);
+  if (is_map(node, "mul") && splat(node->operands[1])) return without_factors(node->operands[0]);
   return node;
 }
 

@@ -52,6 +52,10 @@ Derivatives differentiate(graph::Graph& g, const Field& field);
 // Fills in the costs.
 void count(const Derivatives& derivatives, bool logdet, Derivation& result);
 
+// The page on them; fills in the text of the Jacobian.
+struct Page;
+Page explain(const Derivatives& derivatives, const Field& field, Derivation& result);
+
 // What a node is a constant multiple of.
 Ref without_factors(Ref node);
 bool is_zero(Ref node);

@@ -34,6 +34,20 @@ std::pair<double, Formula> split(const Formula& x) {
       return {factor, make(Form::hadamard, parts)};
     }
   }
+  if (x->form == Form::tuple) {
+    // (−x, 0, −y) is −(x, 0, y).
+    const auto zero = [](const Formula& part) {
+      return is_number(part, 0) || (part->form == Form::literal && part->text == "0");
+    };
+    std::vector<Formula> parts;
+    bool some = false;
+    for (const Formula& part : x->parts) {
+      if (!zero(part) && split(part).first >= 0) return {1, x};
+      some = some || !zero(part);
+      parts.push_back(negate(part));
+    }
+    if (some) return {-1, make(Form::tuple, parts)};
+  }
   if (x->form == Form::quotient) {
     const auto [factor, rest] = split(x->parts[0]);
     if (factor != 1) return {factor, make(Form::quotient, {rest ? rest : number(1), x->parts[1]})};
@@ -126,7 +140,7 @@ Formula sum(const std::vector<Formula>& terms) {
       other = factor + own == 0 ? number(0) : scaled(factor + own, rest);
       return;
     }
-    flat.push_back(term);
+    flat.push_back(term->form == Form::tuple && own < 0 ? scaled(own, bare) : term);
   };
   for (const Formula& term : terms) {
     if (term->form != Form::sum) {

@@ -55,7 +55,12 @@ class Latex final : public Writer {
   }
   std::string minus() const override { return "-"; }
   std::string hadamard() const override { return " \\odot "; }
-  std::string beside(const Formula& x) const override { return joined(x, " \\, ", 4); }
+  std::string beside(const Formula& x) const override {
+    std::string text;
+    for (size_t i = 0; i < x->parts.size(); ++i)
+      text += (i > 0 ? " \\, " : "") + write(x->parts[i], level_beside(x, i));
+    return text;
+  }
   std::string quotient(const Formula& x) const override {
     return "\\frac{" + write(x->parts[0]) + "}{" + write(x->parts[1]) + "}";
   }

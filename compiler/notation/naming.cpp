@@ -13,8 +13,6 @@ using namespace graph;
 
 namespace {
 
-bool splat(Ref node) { return node->is(Kind::constant) && node->as<Constant>().values.size() == 1; }
-
 bool leaf(Ref node) { return node->operands.empty() || node->is(Kind::length); }
 
 // Written with what it is made of, and never for itself: a sign, a transposition, a slice, a tuple.

@@ -1,7 +1,7 @@
 // A derivation as a page: symbols, sections of equations, costs; and its text and LaTeX.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,9 +28,10 @@ struct Row {  // what a symbol stands for
 };
 struct Line {
   Formula left, right;
-  std::optional<graph::Type> type;  // of the value, when it is said
-  std::string rate;                 // "" for what is computed each time
-  int64_t multiply_adds = 0;        // 0: not said
+  graph::Type type;           // of the value
+  bool type_said = false;     // beside the equation
+  std::string rate = {};      // "" for what is computed each time
+  int64_t multiply_adds = 0;  // 0: not said
 };
 struct Section {
   std::string title;
@@ -48,6 +49,8 @@ struct Page {
   std::vector<Section> sections;
   std::vector<CostRow> costs;
   bool lengths = false;  // count as 1 in the costs
+  // Of the symbols that the formulas name.
+  std::shared_ptr<const void> owner;
 };
 
 // "1 multiply-add", "2 multiply-adds".

@@ -39,7 +39,7 @@ std::string space_of(const graph::Type& type) {
 
 std::string annotation(const Line& line) {
   std::string text;
-  if (line.type && !line.type->scalar()) text = "\\in " + space_of(*line.type);
+  if (line.type_said && !line.type.scalar()) text = "\\in " + space_of(line.type);
   std::string said;
   if (line.multiply_adds > 0) said = multiply_adds(line.multiply_adds);
   if (!line.rate.empty()) said += (said.empty() ? "" : ", ") + line.rate;

@@ -84,10 +84,10 @@ std::vector<std::string> matrix_lines(const Formula& matrix) {
 std::string annotation(const Line& line) {
   std::string text;
   const auto add = [&](const std::string& word) { text += (text.empty() ? "" : ", ") + word; };
-  if (line.type && !line.type->scalar()) {
+  if (line.type_said && !line.type.scalar()) {
     std::vector<std::string> extents;
-    for (const graph::Extent& e : line.type->shape) extents.push_back(e.text());
-    add("∈ " + text_writer().space(extents, line.type->element == graph::Element::integer));
+    for (const graph::Extent& e : line.type.shape) extents.push_back(e.text());
+    add("∈ " + text_writer().space(extents, line.type.element == graph::Element::integer));
   }
   if (line.multiply_adds > 0) add(multiply_adds(line.multiply_adds));
   if (!line.rate.empty()) add(line.rate);

@@ -25,18 +25,20 @@ std::vector<int> repeated_axes(const graph::Node& node) {
   return source;
 }
 
+const double* splat(Ref node) {
+  return node->is(Kind::constant) && node->as<Constant>().values.size() == 1
+             ? node->as<Constant>().values.data()
+             : nullptr;
+}
+
+bool is_number(Ref node) { return unrepeated(node)->type.scalar() || splat(node); }
+
 Ref unrepeated(Ref node) {
   while (node->is(Kind::view) && node->operands[0]->type.scalar()) node = node->operands[0];
   return node;
 }
 
 namespace {
-
-const double* splat(Ref node) {
-  return node->is(Kind::constant) && node->as<Constant>().values.size() == 1
-             ? node->as<Constant>().values.data()
-             : nullptr;
-}
 
 // Whether some axis has one element: it is no repetition.
 bool single(Ref node) {

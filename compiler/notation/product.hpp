@@ -34,6 +34,10 @@ Formula chain(const Product& product, const std::function<Formula(Ref)>& formula
 // The axis of the source that each axis of the view is, for views that permute and repeat whole axes; empty
 // for other views of a source that has axes. -1: repeated.
 std::vector<int> repeated_axes(const graph::Node& view);
+// The value of a constant all of whose elements agree, else null.
+const double* splat(Ref node);
+// Whether a node's value is one number, however often it is repeated.
+bool is_number(Ref node);
 // What a scalar was repeated from, or the node itself.
 Ref unrepeated(Ref node);
 

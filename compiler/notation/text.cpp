@@ -70,7 +70,7 @@ class Text final : public Writer {
     std::string text;
     for (size_t i = 0; i < x->parts.size(); ++i) {
       if (i > 0) text += words && x->parts[i - 1]->form != Form::number ? " · " : " ";
-      text += write(x->parts[i], 4);
+      text += write(x->parts[i], level_beside(x, i));
     }
     return text;
   }

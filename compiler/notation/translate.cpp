@@ -58,39 +58,6 @@ Formula extent(const Extent& extent) {
 
 namespace {
 
-const double* splat(Ref node) {
-  return node->is(Kind::constant) && node->as<Constant>().values.size() == 1
-             ? node->as<Constant>().values.data()
-             : nullptr;
-}
-
-bool scalar(Ref node) { return unrepeated(node)->type.scalar() || splat(node); }
-
-// Where a placed scalar or vector stands along an axis of its own.
-struct Segment {
-  int64_t from, to;
-  Ref value;
-};
-bool as_segment(Ref node, Segment& segment) {
-  const bool padded = node->is(Kind::view) && node->as<View>().fill && node->as<View>().axes.size() == 1;
-  if (!(padded || node->is(Kind::place)) || node->type.rank() != 1 || node->operands.size() != 1)
-    return false;
-  const AxisMap& axis = node->as<View>().axes[0];
-  const Ref value = node->operands[0];
-  if (axis.dynamic || !axis.offset.is_constant() || value->type.rank() > 1 ||
-      !node->type.shape[0].is_constant() || !value->type.size().is_constant())
-    return false;
-  if ((value->type.rank() == 1 || padded) && (axis.terms.size() != 1 || axis.terms[0].second != 1))
-    return false;
-  const int64_t from = padded ? -axis.offset.value() : axis.offset.value();
-  segment = {from, from + value->type.size().value(), value};
-  return segment.from >= 0 && segment.to <= node->type.shape[0].value();
-}
-
-Formula zeros(int64_t count) { return count == 1 ? number(0) : literal("0", "0"); }
-
-Formula unit_vector(const Formula& at) { return index(literal("e", "e"), {at}); }
-
 // Templates of ops whose text is that of the language, where mathematics has a sign of its own.
 std::string sign_of(const Op& op) {
   static const std::map<std::string_view, std::string_view> signs = {
@@ -288,40 +255,7 @@ void Translator::collect(Ref node, bool negative, std::vector<Signed>& terms) co
   }
 }
 
-// Placed parts that do not overlap stand side by side: (x, 0, y).
-Formula Translator::placed_side_by_side(const std::vector<Signed>& terms) {
-  std::vector<std::pair<Segment, bool>> segments;
-  for (const Signed& term : terms) {
-    Segment segment{};
-    if (named(term.node)) return nullptr;
-    if (is_map(term.node, "neg") && as_segment(term.node->operands[0], segment)) {
-      segments.emplace_back(segment, !term.negative);
-    } else if (as_segment(term.node, segment)) {
-      segments.emplace_back(segment, term.negative);
-    } else {
-      return nullptr;
-    }
-  }
-  std::sort(segments.begin(), segments.end(),
-            [](const auto& a, const auto& b) { return a.first.from < b.first.from; });
-  std::vector<Formula> parts;
-  int64_t at = 0;
-  for (const auto& [segment, negative] : segments) {
-    if (segment.from < at) return nullptr;
-    if (segment.from > at) parts.push_back(zeros(segment.from - at));
-    const Formula value = plain(segment.value);
-    if (!value) return nullptr;
-    parts.push_back(negative ? negate(value) : value);
-    at = segment.to;
-  }
-  const int64_t all = terms[0].node->type.shape[0].value();
-  if (all > at) parts.push_back(zeros(all - at));
-  constexpr size_t most = 6;
-  if (parts.size() == 1) return parts[0];
-  return parts.size() <= most ? tuple(parts) : nullptr;
-}
-
-Formula Translator::added(Ref node, const Operand& operand) {
+Formula Translator::added(Ref node, const Operand& operand, bool of_vectors) {
   std::vector<Signed> terms;
   collect(node, false, terms);
   // What changes most stands first, and a number where it makes the sum begin without a sign.
@@ -333,6 +267,20 @@ Formula Translator::added(Ref node, const Operand& operand) {
   if (only_negative)
     std::stable_partition(terms.begin(), terms.end(), [](const Signed& t) { return splat(t.node); });
   std::vector<Formula> formulas;
+  while (of_vectors) {
+    // As many placed parts as fit beside each other.
+    std::vector<Signed> together, rest;
+    for (const Signed& term : terms) {
+      together.push_back(term);
+      if (side_by_side(together)) continue;
+      together.pop_back();
+      rest.push_back(term);
+    }
+    const Formula parts = together.empty() ? nullptr : placed_side_by_side(together);
+    if (!parts) break;
+    formulas.push_back(parts);
+    terms = rest;
+  }
   for (const Signed& term : terms) {
     const Formula x = operand(term.node);
     if (!x) return nullptr;
@@ -342,6 +290,7 @@ Formula Translator::added(Ref node, const Operand& operand) {
 }
 
 Formula Translator::multiplied(Ref node, const Operand& operand, bool tensor) {
+  double sign = 1;
   std::vector<Ref> factors, stack{node};
   while (!stack.empty()) {
     const Ref next = stack.back();
@@ -349,20 +298,33 @@ Formula Translator::multiplied(Ref node, const Operand& operand, bool tensor) {
     if ((next == node || !named(next)) && is_map(next, "mul")) {
       stack.push_back(next->operands[1]);
       stack.push_back(next->operands[0]);
+    } else if (!named(next) && is_map(next, "neg")) {
+      sign = -sign;
+      stack.push_back(next->operands[0]);
     } else {
       factors.push_back(next);
     }
   }
   std::stable_sort(factors.begin(), factors.end(), [this](Ref a, Ref b) { return rate(a) < rate(b); });
-  std::vector<Formula> scalars, tensors;
+  std::vector<Formula> scalars{number(sign)}, tensors, left, right;
   std::vector<Ref> seen;
   for (const Ref factor : factors) {
+    // A vector beside a matrix scales its rows or its columns.
+    if (tensor && node->type.rank() == 2 && factor->is(Kind::view) && !named(factor)) {
+      const std::vector<int> axes = repeated_axes(*factor);
+      if (axes.size() == 2 && factor->operands[0]->type.rank() == 1 && (axes[0] == -1 || axes[1] == -1)) {
+        const Formula x = operand(factor->operands[0]);
+        if (!x) return nullptr;
+        (axes[0] == -1 ? right : left).push_back(x);
+        continue;
+      }
+    }
     const auto count = std::count(factors.begin(), factors.end(), factor);
     if (std::find(seen.begin(), seen.end(), factor) != seen.end()) continue;
     seen.push_back(factor);
     const Formula x = operand(factor);
     if (!x) return nullptr;
-    std::vector<Formula>& list = tensor && !scalar(factor) ? tensors : scalars;
+    std::vector<Formula>& list = tensor && !is_number(factor) ? tensors : scalars;
     list.push_back(power(x, number(static_cast<double>(count))));
   }
   for (std::vector<Formula>* list : {&scalars, &tensors})
@@ -370,6 +332,14 @@ Formula Translator::multiplied(Ref node, const Operand& operand, bool tensor) {
       return x->form == Form::number || x->form == Form::name || x->form == Form::power ||
              x->form == Form::index;
     });
+  if (!left.empty() || !right.empty()) {
+    if (tensors.empty()) return nullptr;
+    std::vector<Formula> product = scalars;
+    if (!left.empty()) product.push_back(diagonal(hadamard({}, left)));
+    product.push_back(hadamard({}, tensors));
+    if (!right.empty()) product.push_back(diagonal(hadamard({}, right)));
+    return times(product);
+  }
   if (!tensors.empty()) return hadamard(scalars, tensors);
   // A quotient takes the other factors above its line.
   std::vector<Formula> above, below;
@@ -386,12 +356,7 @@ Formula Translator::map(Ref node, const Operand& operand, bool tensor) {
   const Op& op = *node->as<Map>().op;
   const std::string_view op_name = name_of(op);
   if (op_name == "add" || op_name == "sub") {
-    if (tensor) {
-      std::vector<Signed> terms;
-      collect(node, false, terms);
-      if (const Formula parts = node->type.rank() == 1 ? placed_side_by_side(terms) : nullptr) return parts;
-    }
-    return added(node, operand);
+    return added(node, operand, tensor && node->type.rank() == 1);
   }
   if (op_name == "mul") return multiplied(node, operand, tensor);
   const std::vector<Ref> written = written_operands(node);
@@ -413,122 +378,6 @@ Formula Translator::map(Ref node, const Operand& operand, bool tensor) {
   const bool between = op.text.starts_with("{0}") || op.text.starts_with("not");
   return between ? infix(sign_of(op), std::string(op.latex), arguments)
                  : call(sign_of(op), std::string(op.latex), arguments);
-}
-
-Formula Translator::view(Ref node) {
-  const View& view = node->as<View>();
-  const Ref source = node->operands[0];
-  if (view.fill) {
-    if (const Formula parts = placed_side_by_side({{node, false}})) return parts;
-    // One element among zeros.
-    const AxisMap& axis = view.axes[0];
-    const bool one = view.axes.size() == 1 && source->type.shape[0] == Extent(1) && !axis.dynamic &&
-                     node->type.rank() == 1 && axis.terms.size() == 1 && axis.terms[0].second == 1;
-    const Formula x = one ? plain(source) : nullptr;
-    return x ? times({x, unit_vector(extent(Extent(0) - axis.offset))}) : nullptr;
-  }
-  if (source->type.scalar()) return plain(source);
-  const std::vector<int> axes = repeated_axes(*node);
-  if (!axes.empty()) {
-    std::vector<int> kept;
-    for (size_t i = 0; i < axes.size(); ++i) {
-      if (axes[i] >= 0)
-        kept.push_back(axes[i]);
-      else if (!(node->type.shape[i] == Extent(1)))
-        return nullptr;
-    }
-    const Formula x = plain(source);
-    if (!x) return nullptr;
-    if (kept.size() == 2 && kept[0] == 1 && axes.size() == 2) return transpose(x);
-    if (axes.size() == 2 && kept.size() == 1 && axes[0] == -1) return transpose(x);
-    return std::is_sorted(kept.begin(), kept.end()) ? x : nullptr;
-  }
-  // Indices and slices, in the order of the source's axes.
-  std::vector<Formula> indices;
-  std::vector<int> order;
-  for (size_t axis = 0; axis < view.axes.size(); ++axis) {
-    const AxisMap& map = view.axes[axis];
-    Formula offset = extent(map.offset);
-    if (map.dynamic) {
-      const Formula at = plain(node->operands[static_cast<size_t>(map.dynamic)]);
-      if (!at) return nullptr;
-      offset = sum({at, offset});
-    }
-    if (map.terms.empty()) {
-      indices.push_back(offset);
-      continue;
-    }
-    if (map.terms.size() != 1 || map.terms[0].second != 1) return nullptr;
-    const int to = map.terms[0].first;
-    if (std::find(order.begin(), order.end(), to) != order.end()) return nullptr;
-    order.push_back(to);
-    const Extent& count = node->type.shape[static_cast<size_t>(to)];
-    if (!map.dynamic && map.offset == Extent(0) && count == source->type.shape[axis]) {
-      indices.push_back(literal(":", "{:}"));
-    } else {
-      const Formula end = map.dynamic ? sum({offset, extent(count)}) : extent(map.offset + count);
-      const bool from_start = !map.dynamic && map.offset == Extent(0);
-      indices.push_back(from_start ? call(":{0}", "{:}{0}", {end})
-                                   : call("{0}:{1}", "{0}{:}{1}", {offset, end}));
-    }
-  }
-  if (order.size() > 2) return nullptr;
-  // An axis of one element that nothing is read along makes a column or a row.
-  for (int axis = 0; axis < node->type.rank(); ++axis) {
-    const bool read = std::find(order.begin(), order.end(), axis) != order.end();
-    if (!read && !(node->type.shape[static_cast<size_t>(axis)] == Extent(1))) return nullptr;
-  }
-  const bool row = order.size() == 1 && node->type.rank() == 2 && order[0] == 1;
-  const Formula base = plain(source);
-  if (!base) return nullptr;
-  const bool turned = order.size() == 2 && order[0] > order[1];
-  const Formula result = index(base, indices);
-  return turned || row ? transpose(result) : result;
-}
-
-Formula Translator::place(Ref node) {
-  if (const Formula parts = placed_side_by_side({{node, false}})) return parts;
-  const View& view = node->as<View>();
-  const Ref source = node->operands[0];
-  const auto plain_axis = [&](size_t axis, int term) {
-    const AxisMap& map = view.axes[axis];
-    return !map.dynamic && map.offset == Extent(0) && map.terms.size() == 1 && map.terms[0].second == 1 &&
-           map.terms[0].first == term;
-  };
-  if (view.axes.size() == 2 && plain_axis(0, 0) && plain_axis(1, 0) && source->type.rank() == 1) {
-    const Formula x = plain(source);
-    return !x ? nullptr : scalar(source) ? times({x, literal("I", "I")}) : diagonal(x);
-  }
-  const auto constant_axis = [&](size_t axis) { return view.axes[axis].terms.empty(); };
-  const auto unit = [&](size_t axis) {
-    const AxisMap& map = view.axes[axis];
-    const Formula offset = extent(map.offset);
-    const Formula at = map.dynamic ? plain(node->operands[static_cast<size_t>(map.dynamic)]) : number(0);
-    return unit_vector(at ? sum({at, offset}) : literal("…", "\\dots"));
-  };
-  const Formula x = view.axes.size() <= 2 && source->type.rank() <= 1 ? plain(source) : nullptr;
-  if (!x) return nullptr;
-  if (view.axes.size() == 1 && constant_axis(0)) return times({x, unit(0)});
-  if (view.axes.size() == 2 && source->type.rank() == 1) {
-    if (constant_axis(0) && plain_axis(1, 0)) return times({unit(0), transpose(x)});
-    if (constant_axis(1) && plain_axis(0, 0)) return times({x, transpose(unit(1))});
-  }
-  if (view.axes.size() == 2 && source->type.scalar() && constant_axis(0) && constant_axis(1))
-    return times({x, unit(0), transpose(unit(1))});
-  return nullptr;
-}
-
-Formula Translator::concat(Ref node) {
-  const int axis = node->as<Axis>().axis;
-  std::vector<Formula> parts;
-  for (const Ref operand : node->operands) {
-    const Formula part = plain(operand);
-    if (!part) return nullptr;
-    parts.push_back(part);
-  }
-  if (node->type.rank() == 1) return tuple(parts);
-  if (node->type.rank() > 2) return nullptr;
-  return matrix(axis == 0 ? 1 : parts.size(), parts);
 }
 
 }  // namespace nodec::notation

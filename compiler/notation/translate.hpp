@@ -49,8 +49,16 @@ class Translator {
   Formula plain_body(Ref node);
   Formula element_body(Ref node, const std::vector<Formula>& indices);
   Formula map(Ref node, const Operand& operand, bool tensor);
-  Formula added(Ref node, const Operand& operand);
+  Formula added(Ref node, const Operand& operand, bool of_vectors);
   Formula multiplied(Ref node, const Operand& operand, bool tensor);
+  // A placed part of a vector: where it stands among zeros.
+  struct Placed {
+    int64_t from = 0, to = 0;
+    Ref value = nullptr;
+    bool negative = false;
+  };
+  bool as_part(const Signed& term, Placed& part) const;
+  bool side_by_side(const std::vector<Signed>& terms) const;
   Formula placed_side_by_side(const std::vector<Signed>& terms);
   Formula view(Ref node);
   Formula place(Ref node);

@@ -170,10 +170,7 @@ bool Vocabulary::multiplies_through(Ref node) const {
   if (node->is(Kind::contract) || node->is(Kind::view) || is_map(node, "neg")) return true;
   if (!is_map(node, "mul")) return false;
   return summed_.count(node) > 0 ||
-         std::any_of(node->operands.begin(), node->operands.end(), [](Ref operand) {
-           return unrepeated(operand)->type.scalar() ||
-                  (operand->is(Kind::constant) && operand->as<Constant>().values.size() == 1);
-         });
+         std::any_of(node->operands.begin(), node->operands.end(), [](Ref x) { return is_number(x); });
 }
 
 void Vocabulary::multiply_out(bool out) {

@@ -21,6 +21,10 @@ class Writer {
  protected:
   std::string write(const Formula& x, int level) const;
   std::string filled(const std::string& pattern, const Formula& x) const;
+  // A sum over indices may end a product: 2 Σᵢ xᵢ.
+  static int level_beside(const Formula& x, size_t i) {
+    return i + 1 == x->parts.size() && x->parts[i]->form == Form::big ? 2 : 4;
+  }
   std::string joined(const Formula& x, const std::string& separator, int level, size_t from = 0) const;
 
   virtual std::string number(double value) const = 0;
