@@ -96,6 +96,7 @@ class Adjoint {
     fill(b_, nu_.quadratures, p_.quadratures, 0);
     clear_observed();
     cursor_.set(b_, p_.count);
+    if (!takes_all()) start_at_end();
     if (!task_.times) return;
     for (const Variable* x : {&t_bar_, &t1_bar_, &step_bar_}) x->set(b_, zero());
     b_.fill(task_.times_bar.buffer, task_.times_bar.offset, b_.extent(p_.task.times), b_.real(0));
@@ -129,7 +130,7 @@ class Adjoint {
       stop_time_.set(b_, entry.to);
       stopping_.set(b_, stops);
     }
-    attempt(b_, f_, p_.rk, t, h, z_, s_);
+    take_stages(t, h);
     if (p_.stopping()) pull_beginning(stops, entry.to);
     if (task_.times) {
       step_t_bar_.set(b_, zero());
@@ -152,6 +153,30 @@ class Adjoint {
     carry(kept, h);
     if (task_.times) carry_times(kept, entry);
     if (p_.dense) b_.if_then(observing, [&] { clear_observed(); });
+  }
+
+  // Whether the derivative of every stage is needed: otherwise that of the last main stage but one would
+  // serve the proposal alone, which is known.
+  bool takes_all() const { return task_.times || dense_stages() > 0; }
+
+  // The states of all main stages. The last one's is the next step's first state, or where the solve ended.
+  void take_stages(Value t, Value h) {
+    if (takes_all()) return attempt(b_, f_, p_.rk, t, h, z_, s_);
+    for (int i = 1; i < last() - 1; ++i) take_stage(b_, f_, p_.rk, i, t, h, z_, s_);
+    if (last() > 1) form_stage(b_, p_.rk, last() - 1, h, z_, s_);
+    copy(b_, s_.state(b_, p_.rk, last()), end_, p_.size);
+    copy(b_, end_, z_, p_.size);
+  }
+
+  void start_at_end() {
+    end_ = frame_rows(b_, "end", p_.size);
+    const Rows results = p_.task.results;
+    const Value i = b_.max(b_.integer(0), b_.integer_sub(p_.count, b_.integer(1)));
+    each_element(b_, 0, p_.size, 3, [&](Value d) {
+      const Value state = b_.load(results.buffer, result_index(b_, results, i, p_.elements, d));
+      // A failed lane's is not a number, and its cotangents, which are zero, must stay so.
+      store(b_, end_, d, b_.select(finite(b_, state), state, load(b_, p_.task.initial, d)));
+    });
   }
 
   // The only observation there is.
@@ -189,7 +214,7 @@ class Adjoint {
   }
 
   void pull_observations(Value kept, Value t, Value h, const TapeEntry& entry) {
-    if (task_.times || dense_stages() > 0) finish(b_, f_, p_.rk, t, h, s_);
+    if (takes_all()) finish(b_, f_, p_.rk, t, h, s_);
     take_dense_stages(b_, f_, p_.rk, t, h, z_, s_);
     const Rows results = task_.results_bar;
     b_.while_loop(
@@ -453,8 +478,9 @@ class Adjoint {
   Rows z_bar_, k_bar_, rates_bar_;
   Rows y_bar_;
   Slopes kappa_;
-  Rows t_pulled_;                       // where cotangents of times are wanted
-  Variable cursor_;                     // observations not yet pulled
+  Rows t_pulled_;    // where cotangents of times are wanted
+  Rows end_;         // [n]: the state after the entry's step, where not every stage is taken anew
+  Variable cursor_;  // observations not yet pulled
   Variable t_bar_, t1_bar_, step_bar_;  // of the step's end; of the end; of the common step
   Variable step_t_bar_, step_h_bar_;    // within one entry
   Variable stop_time_;                  // where the entry's step ends,
