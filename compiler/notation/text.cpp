@@ -63,14 +63,16 @@ class Text final : public Writer {
   std::string minus() const override { return "−"; }
   std::string hadamard() const override { return " ∘ "; }
 
+  // Words beside something have a dot between: hare · lynx.
   std::string beside(const Formula& x) const override {
-    const bool words = std::any_of(x->parts.begin(), x->parts.end(), [](const Formula& part) {
+    const auto word = [](const Formula& part) {
       return part->form == Form::name && width(part->symbol->base) > 1;
-    });
+    };
     std::string text;
     for (size_t i = 0; i < x->parts.size(); ++i) {
-      if (i > 0) text += words && x->parts[i - 1]->form != Form::number ? " · " : " ";
-      text += write(x->parts[i], level_beside(x, i));
+      const bool dot =
+          i > 0 && x->parts[i - 1]->form != Form::number && (word(x->parts[i - 1]) || word(x->parts[i]));
+      text += (i == 0 ? "" : dot ? " · " : " ") + write(x->parts[i], level_beside(x, i));
     }
     return text;
   }

@@ -23,6 +23,9 @@ assert body.count("$") % 2 == 0
 script = r"(?:\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\?\w)"
 assert not re.search(rf"\^{script}\^|_{script}_", body)
 align = body[body.index("\\begin{align*}") : body.index("\\end{align*}")]
-rows = re.sub(r"\\intertext\{.*\}\n", "", re.sub(r"\\begin\{(cases|pmatrix)\}.*?\\end\{\1\}", "", align)).split("\\\\\n")
+inside = r"\\begin\{(cases|pmatrix)\}((?!\\begin).)*?\\end\{\1\}"
+while re.search(inside, align):
+    align = re.sub(inside, "", align)
+rows = re.sub(r"\\intertext\{.*\}\n", "", align).split("\\\\\n")
 assert all(row.count("&") in (1, 3) for row in rows), [row for row in rows if row.count("&") not in (1, 3)]
 print("balanced")
