@@ -12,8 +12,10 @@ std::string words(const std::string& text) {
   for (const std::string& c : characters(text)) {
     if (c == "_" || c == "#" || c == "%" || c == "&" || c == "$" || c == "{" || c == "}")
       result += "\\" + c;
-    else if (c == "ℓ")
-      result += "$\\ell$";
+    else if (c == "…")
+      result += "\\dots ";
+    else if (c.size() > 1)
+      result += "$" + latex_writer().symbol({c}) + "$";
     else
       result += c;
   }
