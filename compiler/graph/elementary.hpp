@@ -27,6 +27,7 @@
 //   erf        2.6     60        2       78
 //   lgamma     4      174        4      197     x > 0; below, of the larger term of the reflection
 //   digamma    8      100        8      110     of max(1, |psi|), x > 0
+//   trigamma   5       76        5       81     x > 0
 #pragma once
 
 #include "compiler/graph/op.hpp"
@@ -56,5 +57,6 @@ PrimitiveValue elu_body(Primitives& p, PrimitiveValue x);
 PrimitiveValue erf_body(Primitives& p, PrimitiveValue x);
 PrimitiveValue lgamma_body(Primitives& p, PrimitiveValue x);
 PrimitiveValue digamma_body(Primitives& p, PrimitiveValue x);
+PrimitiveValue trigamma_body(Primitives& p, PrimitiveValue x);
 
 }  // namespace nodec::graph

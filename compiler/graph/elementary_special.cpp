@@ -1,4 +1,4 @@
-// erf, lgamma, digamma.
+// erf, lgamma, digamma, trigamma.
 //
 // Polynomials are minimax fits (tests/bench/elementary_fit.py).
 #include <cmath>
@@ -117,6 +117,24 @@ PrimitiveValue digamma_body(Primitives& p, PrimitiveValue x) {
   const Value cotangent = p.mul(p.real(std::numbers::pi), ratio);
   Value mirrored = p.add(value, p.add(p.div(one, a), cotangent));
   mirrored = p.select(p.equal(a, p.floor(a)), p.real(not_a_number), mirrored);
+  return p.select(p.less_equal(x, zero), mirrored, value);
+}
+
+// ψ'(x) = ψ'(x + 8) + Σ 1/(x + i)², then Abramowitz, Stegun 6.4.12; ψ'(−x) = π²/sin² πx + 1/x² − ψ'(x).
+PrimitiveValue trigamma_body(Primitives& p, PrimitiveValue x) {
+  const Value one = p.real(1), zero = p.real(0), a = p.abs(x);
+  const Value z = p.add(a, p.real(8)), inverse = p.div(one, z), square = p.mul(inverse, inverse);
+  constexpr double terms[] = {1.0 / 6,  -1.0 / 30,     1.0 / 42, -1.0 / 30,
+                              5.0 / 66, -691.0 / 2730, 7.0 / 6,  -3617.0 / 510};
+  const Value series = p.fma(square, polynomial(p, square, terms), p.mul(p.real(0.5), inverse));
+  Value value = p.fma(inverse, series, inverse), pole = zero;
+  for (int i = 7; i >= 0; --i) {
+    pole = p.div(one, p.add(a, p.real(i)));
+    value = p.fma(pole, pole, value);
+  }
+  const Value turned = p.div(p.real(std::numbers::pi), moderate_sine(p, half_turns(p, a), 0));
+  Value mirrored = p.fma(turned, turned, p.sub(p.mul(pole, pole), value));
+  mirrored = p.select(p.equal(a, p.floor(a)), p.real(infinity), mirrored);
   return p.select(p.less_equal(x, zero), mirrored, value);
 }
 

@@ -47,6 +47,25 @@ double digamma(double x) {
   return value + std::log(x) - 0.5 / x + series;
 }
 
+// ψ'(x) = ψ'(x + 1) + 1/x², Abramowitz, Stegun 6.4.6 and 6.4.12; ψ'(x) = π²/sin² πx − ψ'(1 − x) (6.4.7) for
+// negative x. Its poles have one sign.
+double trigamma(double x) {
+  if (std::isnan(x)) return x;
+  if (x == std::numeric_limits<double>::infinity()) return 0;
+  if (x <= 0 && x == std::floor(x)) return std::numeric_limits<double>::infinity();
+  if (x < 0) {
+    const double sine = std::sin(std::numbers::pi * (x - std::floor(x)));
+    return std::numbers::pi * std::numbers::pi / (sine * sine) - trigamma(1 - x);
+  }
+  double value = 0;
+  for (; x < 16; x += 1) value += 1 / (x * x);
+  double square = 1 / (x * x), series = 0;
+  for (double b : {7.0 / 6, -691.0 / 2730, 5.0 / 66, -1.0 / 30, 1.0 / 42, -1.0 / 30, 1.0 / 6}) {
+    series = (series + b) * square;
+  }
+  return value + 1 / x + square / 2 + series / x;
+}
+
 double elu(double x) { return x > 0 ? x : std::expm1(x); }
 
 Ref pow_derivative(Graph& g, Refs x, Ref y, int i) {
@@ -176,9 +195,16 @@ constexpr Op table[] = {
         "The logarithm of the gamma function's absolute value.",
         [](Graph& g, Refs x, Ref, int) { return apply(g, "digamma", {x[0]}); }, true, 60),
     [] {
-      Op op = unary<digamma, digamma_body>("digamma", "digamma({0})", "\\psi({0})",
-                                           "The derivative of lgamma.", nullptr, true, 60);
-      op.no_derivative = "the trigamma function is not provided";
+      Op op = unary<digamma, digamma_body>(
+          "digamma", "digamma({0})", "\\psi({0})", "The derivative of lgamma.",
+          [](Graph& g, Refs x, Ref, int) { return apply(g, "trigamma", {x[0]}); }, true, 60);
+      op.callable = false;
+      return op;
+    }(),
+    [] {
+      Op op = unary<trigamma, trigamma_body>("trigamma", "trigamma({0})", "\\psi_1({0})",
+                                             "The derivative of digamma.", nullptr, true, 60);
+      op.no_derivative = "the tetragamma function is not provided";
       op.callable = false;
       return op;
     }(),

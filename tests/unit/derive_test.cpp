@@ -310,8 +310,8 @@ TEST_CASE("expressions of many nodes in a row are differentiated both ways") {
 TEST_CASE("what has no derivative is refused by name") {
   Graph g;
   const Ref x = g.parameter("x", {});
-  CHECK(refused(g, apply(g, "digamma", {x}), x) ==
-        "derivative of digamma: the trigamma function is not provided");
+  CHECK(refused(g, apply(g, "trigamma", {x}), x) ==
+        "derivative of trigamma: the tetragamma function is not provided");
 }
 
 TEST_CASE("derivatives of a solve: forward, second and third agree with its closed form") {

@@ -331,6 +331,40 @@ TEST_CASE("digamma agrees with the difference quotient's limit and known values"
   }
 }
 
+TEST_CASE("trigamma agrees with known values and with the sum that defines it") {
+  Compiled<double> wide(trigamma_body);
+  Compiled<float> single(trigamma_body);
+  // Σ 1/(x + k)² over the first terms, and Euler and Maclaurin's formula for the rest, in quadruple
+  // precision.
+  const auto reference = [](Quad x) {
+    Quad sum = 0;
+    for (int k = 0; k < 400; ++k) sum += 1 / ((x + k) * (x + k));
+    const Quad z = x + 400, square = 1 / (z * z);
+    return sum + (1 + (Quad(1) / 2 + (Quad(1) / 6 - (Quad(1) / 30 - square / 42) * square) / z) / z) / z;
+  };
+  const auto check = [](double value, Quad wanted, double bound) {
+    CHECK(std::fabs(value - static_cast<double>(wanted)) <= bound * std::fabs(static_cast<double>(wanted)));
+  };
+  check(static_cast<double>(reference(1)), Quad(M_PI) * Quad(M_PI) / 6, 1e-15);
+  const int count = exhaustive() ? 1 << 16 : 1 << 10;
+  std::vector<float> x32 = arguments<float>(0, 12, count, 5);
+  std::vector<double> x64 = arguments<double>(0, 12, count, 5);
+  for (auto& x : x32) x = std::fabs(x);
+  for (auto& x : x64) x = std::fabs(x);
+  report("trigamma", single,
+         worst_of<float>(single, x32, [&](double x) { return static_cast<double>(reference(x)); }), 5);
+  report("trigamma", wide, worst_of<double>(wide, x64, reference), 5);
+  for (double x = -7.37; x < 0; x += 0.05) {
+    CAPTURE(x);
+    const Quad half_turn = 4 * atanq(1), sine = sinq(half_turn * Quad(x));
+    check(wide(x), half_turn * half_turn / (sine * sine) - reference(1 - Quad(x)), 20 * 0x1p-53);
+  }
+  CHECK(std::isinf(wide(0)));
+  CHECK(std::isinf(wide(-3)));
+  CHECK(wide(HUGE_VAL) == 0);
+  CHECK(wide(1e-160) == HUGE_VAL);
+}
+
 TEST_CASE("huge angles are reduced exactly") {
   Compiled<double> sine(sin_body), cosine(cos_body), tangent(tan_body);
   // The double nearest to a multiple of π/2: the remainder is 4.7e−19 (Kahan).

@@ -137,6 +137,12 @@ TEST_CASE("references at the edges") {
   CHECK(at(op("digamma"), {1}) == doctest::Approx(-gamma).epsilon(1e-15));
   CHECK(at(op("digamma"), {0.5}) == doctest::Approx(-gamma - 2 * std::log(2)).epsilon(1e-15));
   CHECK(at(op("digamma"), {-0.5}) == doctest::Approx(2 - gamma - 2 * std::log(2)).epsilon(1e-14));
+  // ψ'(1) = π²/6, ψ'(½) = π²/2 (Abramowitz, Stegun 6.4.2, 6.4.4), ψ'(−½) = ψ'(½) + 4
+  CHECK(at(op("trigamma"), {1}) == doctest::Approx(M_PI * M_PI / 6).epsilon(1e-15));
+  CHECK(at(op("trigamma"), {0.5}) == doctest::Approx(M_PI * M_PI / 2).epsilon(1e-15));
+  CHECK(at(op("trigamma"), {-0.5}) == doctest::Approx(M_PI * M_PI / 2 + 4).epsilon(1e-14));
+  CHECK(at(op("trigamma"), {-2}) == inf);
+  CHECK(at(op("trigamma"), {inf}) == 0);
 }
 
 TEST_CASE("names resolve by elements: integers keep to themselves, and promote where an operand is real") {
