@@ -2,6 +2,7 @@
 #include "compiler/driver/maps.hpp"
 
 #include <algorithm>
+#include <iostream>
 
 #include "compiler/driver/assignments.hpp"
 #include "compiler/driver/samples.hpp"
@@ -119,6 +120,7 @@ int plot_maps(const Arguments& arguments, std::vector<Panel>& panels, std::vecto
   if (!result) return static_cast<int>(result.outcome());
   failures = result->failures;
   const Labels labels(*model, *result, true);
+  size_t maps = 0;
   for (const Description& d : model->outputs()) {
     if (labels.are(d.name) || std::count(d.shape.begin(), d.shape.end(), -1)) continue;
     const Array& array = result->outputs.at(d.name);
@@ -139,11 +141,13 @@ int plot_maps(const Arguments& arguments, std::vector<Panel>& panels, std::vecto
       continue;
     }
     for (Component& line : lines) {
-      if (panels.size() == most_maps) break;
+      if (++maps > most_maps) continue;
       panels.push_back(map_of(axes, points, std::move(line.values), grids->size() == 1));
       panels.back().title = line.name;
     }
   }
+  if (maps > most_maps && !arguments.quiet)
+    std::cerr << "the first " << most_maps << " of " << maps << " maps are drawn\n";
   if (!panels.empty()) return 0;
   usage_error("model " + model->name() + " has no output to draw on a grid");
   return 1;
