@@ -104,13 +104,14 @@ std::string latex_of(const Page& page, size_t most_lines) {
   for (size_t s = 0; s < page.sections.size(); ++s) {
     const Section& section = page.sections[s];
     const std::string subtitle = written(section.subtitle);
-    const std::string title = "\\textbf{" + section.title + "}" + (subtitle.empty() ? "" : " " + subtitle);
+    const std::string title = std::string(s == 0 ? "\\noindent" : "") + "\\textbf{" + section.title + "}" +
+                              (subtitle.empty() ? "" : " " + subtitle);
     // \intertext stands between lines only.
     text += s == 0 ? title + where + "\n\\begin{align*}\n" : "\\intertext{" + title + "}\n";
     std::vector<std::string> lines;
     for (size_t i = 0; i < std::min(most_lines, section.lines.size()); ++i) {
       const std::string note = annotation(section.lines[i]);
-      lines.push_back("  " + equation(section.lines[i]) + (note.empty() ? "" : " && " + note));
+      lines.push_back("  " + equation(section.lines[i]) + (note.empty() ? "" : " \\tag*{$" + note + "$}"));
     }
     if (section.lines.size() > most_lines)
       lines.push_back("  &\\text{\\dots\\ " + std::to_string(section.lines.size() - most_lines) +
