@@ -62,9 +62,9 @@ Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths) {
 RatedCost cost_by_rate(std::span<const Ref> results, const std::map<std::string, int64_t>& lengths) {
   RatedCost total;
   for (const Ref node : postorder(results)) {
-    Cost& sum = !node->free.empty()                ? total.evaluation
-                : node->base == Base::sample       ? total.sample
-                                                   : total.update;
+    Cost& sum = !node->free.empty()          ? total.evaluation
+                : node->base == Base::sample ? total.sample
+                                             : total.update;
     sum = sum + cost(*node, lengths);
   }
   return total;
