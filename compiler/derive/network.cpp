@@ -11,6 +11,17 @@ namespace nodec::derive {
 
 using namespace graph;
 
+namespace {
+
+// Each index is an offset and at most one index of the other side.
+bool moves_indices(const View& view) {
+  return std::all_of(view.axes.begin(), view.axes.end(), [](const AxisMap& axis) {
+    return !axis.dynamic && axis.terms.size() <= 1 && (axis.terms.empty() || axis.terms[0].second == 1);
+  });
+}
+
+}  // namespace
+
 Network::Network(Graph& g, Ref x, Choices choices, Refusal& refusal)
     : g_(g), x_(x), choices_(choices), directions_(g, x->type.shape), refusal_(refusal) {}
 
@@ -39,11 +50,16 @@ const Terms& Network::of(Ref node) const {
   return at == terms_.end() ? none : at->second;
 }
 
+Terms Network::too_many_axes() const {
+  refusal_ = {"a whole derivative by a tensor of so many axes (52 in all)", x_};
+  return {};
+}
+
 Terms Network::start() const {
   Term term;
   for (const Extent& extent : x_->type.shape) {
     Index index{};
-    if (!term.fresh(extent, index)) return {};
+    if (!term.fresh(extent, index)) return too_many_axes();
     term.with.push_back(index);
   }
   term.axes = term.with;
@@ -58,7 +74,7 @@ Terms Network::whole(Ref direction) const {
   term.indices.emplace_back();
   for (size_t axis = 0; axis < direction->type.shape.size(); ++axis) {
     Index index{};
-    if (!term.fresh(direction->type.shape[axis], index)) return {};
+    if (!term.fresh(direction->type.shape[axis], index)) return too_many_axes();
     term.indices[0].push_back(index);
     (axis < x_->type.shape.size() ? term.with : term.axes).push_back(index);
   }
@@ -252,13 +268,10 @@ bool Network::push_product(const Product& product, size_t i, Terms& result) {
   return true;
 }
 
-// A slice, transposition, repetition, diagonal or padding: a source index is an offset and at most one index
-// of the result.
+// A slice, transposition, repetition, diagonal or padding.
 bool Network::push_view(const Node& node, Terms& result) {
   const View& view = node.as<View>();
-  for (const AxisMap& axis : view.axes)
-    if (axis.dynamic || axis.terms.size() > 1 || (axis.terms.size() == 1 && axis.terms[0].second != 1))
-      return false;
+  if (!moves_indices(view)) return false;
   const std::vector<Extent>& shape = node.type.shape;
   for (Term term : of(node.operands[0])) {
     std::vector<int> source(shape.size(), -1);  // the axis of `from` that an axis of the result is of
@@ -299,9 +312,7 @@ bool Network::push_view(const Node& node, Terms& result) {
 // The transpose of such a view.
 bool Network::push_place(const Node& node, Terms& result) {
   const View& view = node.as<View>();
-  for (const AxisMap& axis : view.axes)
-    if (axis.dynamic || axis.terms.size() > 1 || (axis.terms.size() == 1 && axis.terms[0].second != 1))
-      return false;
+  if (!moves_indices(view)) return false;
   for (Term term : of(node.operands[0])) {
     std::vector<Index> axes;
     Left left = Left::some;

@@ -102,6 +102,7 @@ class Network {
  private:
   Terms start() const;
   Terms whole(Ref direction) const;
+  Terms too_many_axes() const;  // refuses: there are no labels left
   Ref multiply_out(const Terms& terms, const Node& node);
   Ref assemble(Term term, const Node& node, bool x_last);
   const Terms& of(Ref node) const;

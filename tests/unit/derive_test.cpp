@@ -246,6 +246,17 @@ TEST_CASE("the trace of slices, paddings, repetitions and diagonals is by indice
   CHECK(largest(500) == 500);
 }
 
+TEST_CASE("a whole derivative of more axes than there are labels is refused, not zero") {
+  Graph g;
+  const Ref x = g.parameter("x", real(std::vector<Extent>(28, 1)));
+  Refusal refusal;
+  jacobian(g, g.reduce(x, Reduction::prod, {0}), x, &refusal);
+  CHECK(refusal);
+  refusal = {};
+  jacobian(g, apply(g, "tanh", {x}), x, &refusal);
+  CHECK(!refusal);
+}
+
 TEST_CASE("jacobians do not grow with the number of elements") {
   const auto nodes = [](int64_t d) {
     Graph g;
