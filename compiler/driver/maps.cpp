@@ -11,6 +11,8 @@ namespace nodec::driver {
 namespace {
 
 constexpr size_t most_maps = 12;
+// Points of a grid: a solve each, and a hundred bytes or so.
+constexpr int64_t most_points = 2048 * 2048;
 
 // A number that runs over an interval: an element of a datum.
 struct Axis {
@@ -36,6 +38,12 @@ std::optional<Arrays> values_on(const Model& model, const std::vector<Grid>& gri
     return {};
   }
   const int64_t count = axes.size() == 2 ? points * points : points;
+  if (count > most_points) {
+    usage_error("--points " + std::to_string(points) + " makes a grid of " + std::to_string(count) +
+                " points: at most " + std::to_string(axes.size() == 2 ? 2048 : most_points) +
+                " can be given here");
+    return {};
+  }
   Arrays values;
   for (const Description& d : model.data()) {
     const auto grid =
