@@ -214,6 +214,7 @@ void Network::multiply(const Terms& terms, Ref local, Terms& result) {
   collect(local);
   for (Term term : terms) {
     term.coefficient *= coefficient;
+    if (term.coefficient == 0) continue;  // the product of tiny numbers
     for (Ref factor : factors) {
       term.factors.push_back(factor);
       term.indices.push_back(factor->type.scalar() ? std::vector<Index>{} : term.axes);

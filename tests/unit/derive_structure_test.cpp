@@ -82,6 +82,15 @@ TEST_CASE("the structure of a Jacobian is that of its expression") {
         "dense 3×2");
 }
 
+TEST_CASE("coefficients whose product is too small for a number leave nothing") {
+  CHECK(structure_of(
+            [](Graph& g, Ref z) {
+              const Ref hidden = apply(g, "tanh", {scale(g, 1e-200, product(g, "W", 2, z))});
+              return sub(g, product(g, "U", 9, scale(g, 1e-200, hidden)), z);
+            },
+            9) == "diagonal");
+}
+
 TEST_CASE("a matrix of any shape has a structure, if only a dense one") {
   Graph g;
   const Ref z = g.parameter("z", real({2, 3}));
