@@ -3,7 +3,7 @@
 usage: mutants.py NODEC FOLDER... [--count N] [--seed S] [--seconds T] [--keep FOLDER]
 
 A mutant deletes, repeats, swaps or replaces a few tokens of a model that is right. `check` must end within T seconds
-with status 0 or 1; where it ends with 0, so must `compile`, and `eval` and `grad` on random data of three samples with
+with status 0 or 1; where it ends with 0, so must `derive` and `compile`, and `eval` and `grad` on random data of three samples with
 0, 1 or 3. Anything else is a fault: it is named, and kept in the folder given by --keep.
 """
 import argparse
@@ -130,7 +130,7 @@ def main():
             origin = chance.choice(names)
             path.write_text(mutate(texts[origin], donors, chance), "utf-8")
             common = ["--data", str(data), "--threads", "1"]
-            for words, allowed in [(["check"], (0, 1)), (["compile", "--json"], (0, 1)),
+            for words, allowed in [(["check"], (0, 1)), (["derive"], (0, 1)), (["compile", "--json"], (0, 1)),
                                    (["eval", "--out", folder + "/out.npz"] + common, (0, 1, 3)),
                                    (["grad", "--out", folder + "/out.npz"] + common, (0, 1, 3))]:
                 status, out, err = run([options.nodec, str(path)] + words, options.seconds, options.sanitized)
@@ -142,7 +142,7 @@ def main():
                         options.keep.mkdir(parents=True, exist_ok=True)
                         (options.keep / f"{options.seed}-{number}-{words[0]}.node").write_bytes(path.read_bytes())
                     break
-                if status != 0 and words[0] != "eval":
+                if status != 0 and words[0] not in ("derive", "eval"):
                     break
                 if words[0] == "compile":
                     write_data(data, json.loads(out)["data"], chance)
