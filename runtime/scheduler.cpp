@@ -309,6 +309,24 @@ std::vector<Failed> Scheduler::failures() const {
   return list;
 }
 
+LaneUse Scheduler::lane_use() const {
+  LaneUse use;
+  const size_t solves = static_cast<size_t>(code_.solves), lanes = static_cast<size_t>(code_.lanes);
+  const size_t rows = static_cast<size_t>(rows_);
+  for (size_t first = 0; first < rows; first += lanes) {
+    for (size_t solve = 0; solve < solves; ++solve) {
+      int64_t most = 0;
+      for (size_t row = first; row < std::min(first + lanes, rows); ++row) {
+        const int64_t evaluations = statistics_[row * solves + solve].evaluations;
+        use.useful += evaluations;
+        most = std::max(most, evaluations);
+      }
+      use.computed += most * code_.lanes;
+    }
+  }
+  return use;
+}
+
 int64_t Scheduler::workspace_bytes() const {
   size_t bytes = uniforms_.bytes() + accumulators_.bytes() + noise_.bytes();
   for (const Worker& worker : workers_) {

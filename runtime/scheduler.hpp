@@ -71,6 +71,11 @@ struct Failed {
   Status status;
 };
 
+// How many lanes did useful work: evaluations of samples, and evaluations times lanes of what ran for them.
+struct LaneUse {
+  int64_t useful = 0, computed = 0;
+};
+
 class Scheduler {
  public:
   // `tape_bytes` bounds the tapes of all threads together; 0: three quarters of the machine's memory.
@@ -85,6 +90,8 @@ class Scheduler {
   // Of the last run, by row; statistics: [row][solve].
   std::span<const Status> status() const { return status_; }
   std::span<const Statistics> statistics() const { return statistics_; }
+  // Of all solves of the last run: a tile evaluates all its lanes until the last of them is done.
+  LaneUse lane_use() const;
   // Rows that failed, ascending.
   std::vector<Failed> failures() const;
   // Bytes of arenas, tapes and accumulators in use.

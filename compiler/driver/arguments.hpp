@@ -60,6 +60,8 @@ struct Arguments {
   std::string validation, log, live;
   double checkpoint_seconds = 60;
   bool resume = false;
+  // bench
+  double seconds = 1;
 };
 
 // Says what is wrong with an option's value, "" when nothing is.
@@ -91,6 +93,7 @@ int evaluate(const Arguments& arguments);
 int grad(const Arguments& arguments);
 int gradcheck(const Arguments& arguments);
 int train(const Arguments& arguments);
+int bench(const Arguments& arguments);
 int plot(const Arguments& arguments);
 int initialize(const Arguments& arguments);
 int format(const Arguments& arguments);

@@ -137,6 +137,18 @@ void train_options(CLI::App& app, Arguments& a) {
       ->check(whole_number(1, int64_t{1} << 40));
 }
 
+void bench_options(CLI::App& app, Arguments& a) {
+  data_options(app, a);
+  app.add_option("--batch", a.batch,
+                 "samples of a run (default: those of the data, or 1024 random ones); more than there are "
+                 "take them again")
+      ->type_name("N")
+      ->check(whole_number(1, int64_t{1} << 26));
+  app.add_option("--seconds", a.seconds, "how long each model is measured (default 1)")
+      ->type_name("X")
+      ->check(finite_number(Sign::not_negative));
+}
+
 void plot_options(CLI::App& app, Arguments& a) {
   app.add_option(
       "FIELD", a.field,
@@ -200,6 +212,10 @@ const std::vector<Verb>& verbs() {
        "share",
        "nodec model.node train --data train.npz --val test.npz --out weights.safetensors --resume", "f32",
        train_options, train},
+      {"bench",
+       "what forward and gradient runs of every model cost here, as times and as shares of the machine's "
+       "measured peak; on random data where none are given",
+       "nodec model.node bench --batch 1024 -D T=100 --json", "f32", bench_options, bench},
       {"plot",
        "a picture of a trajectory, of outputs beside data, of densities, of functions of the data or of a "
        "training log",

@@ -25,14 +25,6 @@ void drop_sample_axis(Array& array) {
   if (!array.shape.empty()) array.shape.erase(array.shape.begin());
 }
 
-Diagnostic run_failure(runtime::RunState state) {
-  return embed::plain(
-      Severity::error, state == runtime::RunState::canceled ? "canceled" : "out_of_memory",
-      state == runtime::RunState::canceled
-          ? "the run was canceled"
-          : "out of memory for the steps of the solves; use fewer samples a call, or `adjoint backsolve`");
-}
-
 // The loss does not depend on what lies beyond a sample's own lengths: its gradient there is 0.
 void clear_padding(Array& array, const std::vector<graph::Extent>& shape, const runtime::Binding& binding) {
   const size_t names = binding.length_names.size();
@@ -84,7 +76,7 @@ Run run_once(const Model::State& model, const Dataset& data, const Arrays& weigh
   if (ran == runtime::RunState::done)
     out.runner = std::move(runner);
   else
-    out.diagnostics.push_back(run_failure(ran));
+    out.diagnostics.push_back(embed::run_failure(ran));
   return out;
 }
 

@@ -93,6 +93,14 @@ int choose_lanes(int64_t rows, bool double_precision) {
   return rows <= 8 || (!wide && rows < 24) ? 8 : 16;
 }
 
+Diagnostic run_failure(runtime::RunState state) {
+  return plain(
+      Severity::error, state == runtime::RunState::canceled ? "canceled" : "out_of_memory",
+      state == runtime::RunState::canceled
+          ? "the run was canceled"
+          : "out of memory for the steps of the solves; use fewer samples a call, or `adjoint backsolve`");
+}
+
 Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision,
                int threads, uint64_t seed)
     : unit_(std::move(unit)),

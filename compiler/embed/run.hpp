@@ -23,6 +23,9 @@ struct Settings {
 // How many samples one tile takes: enough to fill the vector registers twice, fewer where samples are few.
 int choose_lanes(int64_t rows, bool double_precision);
 
+// What a run that was not done says.
+Diagnostic run_failure(runtime::RunState state);
+
 class Runner {
  public:
   Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision, int threads,

@@ -59,6 +59,43 @@ Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths) {
   return total;
 }
 
+namespace {
+
+bool is_matrix_product(const Node& node) {
+  if (!node.is(Kind::contract) || node.operands.size() < 2) return false;
+  const Contract& contract = node.as<Contract>();
+  std::set<char> all;
+  size_t most = 0;
+  bool sums_over_matrix = false;
+  for (const std::string& axes : contract.operands) {
+    const std::set<char> own(axes.begin(), axes.end());
+    all.insert(own.begin(), own.end());
+    most = std::max(most, own.size());
+    const bool sums = std::any_of(own.begin(), own.end(), [&](const char label) {
+      return contract.result.find(label) == std::string::npos;
+    });
+    sums_over_matrix = sums_over_matrix || (sums && own.size() >= 2);
+  }
+  return sums_over_matrix || all.size() > most;
+}
+
+}  // namespace
+
+int64_t matrix_multiply_adds(const Lambda& lambda, int first, const std::map<std::string, int64_t>& lengths) {
+  int64_t total = 0;
+  std::set<Ref> dependent;
+  for (const Ref node : postorder(lambda.results)) {
+    const bool own = node->is(Kind::variable) && node->as<Variable>().binder == lambda.height &&
+                     node->as<Variable>().index >= first;
+    const bool depends = own || std::any_of(node->operands.begin(), node->operands.end(),
+                                            [&](const Ref operand) { return dependent.contains(operand); });
+    if (!depends) continue;
+    dependent.insert(node);
+    if (is_matrix_product(*node)) total += cost(*node, lengths).multiply_adds;
+  }
+  return total;
+}
+
 RatedCost cost_by_rate(std::span<const Ref> results, const std::map<std::string, int64_t>& lengths) {
   RatedCost total;
   for (const Ref node : postorder(results)) {

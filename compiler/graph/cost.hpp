@@ -31,6 +31,12 @@ Cost cost(const Node& node, const std::map<std::string, int64_t>& lengths = {});
 // The cost of a lambda's results; lengths count as given (a missing one as 1).
 Cost cost(const Lambda& lambda, const std::map<std::string, int64_t>& lengths = {});
 
+// Multiply-adds of the matrix products among the lambda's nodes, once each: contractions that sum over an
+// axis of an operand of rank 2 or more, and outer products. Dot products and products of elements are none.
+// Of nodes that depend on a variable from number `first` on; lengths count as above.
+int64_t matrix_multiply_adds(const Lambda& lambda, int first = 0,
+                             const std::map<std::string, int64_t>& lengths = {});
+
 // By how often it is computed.
 struct RatedCost {
   Cost evaluation;  // what depends on a variable: each time

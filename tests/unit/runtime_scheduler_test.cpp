@@ -262,5 +262,24 @@ TEST_CASE("threads share out every part, and none is at work when a job returns"
   }
 }
 
+TEST_CASE("useful lanes: a tile evaluates until the last of its lanes is done") {
+  Code c = code();
+  c.sizes = [](const Call* call, Tile*) { *call->sizes = {0, 0, 64}; };
+  c.prologue = nullptr;
+  c.epilogue = nullptr;
+  // Sample s needs s evaluations.
+  c.pool = [](const Call*, Tile* tile) {
+    for (int l = 0; l < tile->live; ++l) tile->statistics[tile->rows[l]].evaluations = tile->samples[l];
+  };
+  Scheduler scheduler(c, 2);
+  const std::array<int64_t, 6> samples = {1, 2, 3, 4, 10, 5};
+  Batch batch;
+  batch.samples = samples;
+  REQUIRE(scheduler.run(batch) == RunState::done);
+  const LaneUse use = scheduler.lane_use();
+  CHECK(use.useful == 25);
+  CHECK(use.computed == 4 * 4 + 4 * 10);
+}
+
 }  // namespace
 }  // namespace nodec::runtime

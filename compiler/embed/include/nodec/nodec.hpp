@@ -197,6 +197,57 @@ struct Training {
   std::vector<SampleFailure> failures;
 };
 
+struct BenchOptions {
+  int64_t batch = 0;   // samples of a run, drawn from the data in order and again from the first; 0: all
+  double seconds = 1;  // about as long, beside compilation; at least three measurements are made
+};
+// What a model costs on data. Times are wall time of a run on prepared data, as in a training step without
+// the optimizer.
+struct Bench {
+  std::string model, precision, target;
+  std::string form;  // how a tile is laid out: "lanes" (a sample a lane)
+  int64_t batch = 0;
+  int threads = 0, lanes = 0;  // lanes: samples of a tile
+  std::vector<std::pair<std::string, int64_t>> lengths;
+  struct Time {
+    double median = 0, least = 0;  // milliseconds
+  };
+  Time forward;  // outputs, metrics and loss
+  std::optional<Time>
+      gradient;              // loss, metrics and the gradient of the parameters (without any, of the data)
+  int64_t measurements = 0;  // of each, those that the probes beside them found disturbed left out
+  // Means per sample, of all solves together and of each.
+  double evaluations = 0, accepted = 0, rejected = 0;
+  struct Solve {
+    std::string field, method;
+    double evaluations = 0, accepted = 0, rejected = 0;
+    // Multiply-adds of matrix products: of an evaluation of the field; of a product with its transposed
+    // Jacobian, with what it needs of the field left out.
+    int64_t field_multiply_adds = 0;
+    std::optional<int64_t> vjp_multiply_adds;
+  };
+  std::vector<Solve> solves;
+  double lane_efficiency = 1;  // evaluations of samples, of those that the lanes computed
+  // What the threads reach with multiply-adds in registers, measured before and after each run.
+  double peak_gflops = 0;
+  // What the mathematics asks for in matrix products, of a mean sample. Forward: the fields, at each
+  // evaluation. Gradient: that, and for each accepted step a product with the transposed Jacobian at each
+  // stage; not what is computed again. Nothing where the steps back are not those of the way there (adjoint
+  // backsolve).
+  double forward_multiply_adds = 0;
+  std::optional<double> gradient_multiply_adds;
+  // The shares of the peak that these are, a multiply-add being two operations.
+  double forward_peak = 0;
+  std::optional<double> gradient_peak;
+  // Of the gradient, or of the outputs where there is no loss; cached: with machine code that was kept,
+  // empty without a cache.
+  std::vector<TimedStage> stages, stages_cached;
+  double compile_milliseconds = 0, cached_milliseconds = 0;
+  // Working memory, and what the steps of a mean sample leave for the gradient.
+  int64_t bytes_per_sample = 0;
+  std::vector<SampleFailure> failures;
+};
+
 class Model {
  public:
   const std::string& name() const;
@@ -220,6 +271,12 @@ class Model {
   Result<Dataset> read(const std::string& file, const std::vector<std::string>& columns = {},
                        int64_t samples = 0) const;
 
+  // Data of the declared shapes from Options::seed, for measurements: reals are normal, the times of solves
+  // in order within (0, 1], integers uniform in their ranges. Lengths are `default_length` where
+  // Options::dims does not say.
+  Result<Dataset> random_data(int64_t samples) const;
+  static constexpr int64_t default_length = 16;
+
   Result<CompileReport> compile(const std::vector<std::string>& shared_data = {}) const;
   // Text of a stage: graph adjoint tile llvm asm.
   Result<std::string> emit(const std::string& stage) const;
@@ -230,6 +287,7 @@ class Model {
   Result<GradientCheck> check_gradient(const Dataset& data, const Arrays& weights,
                                        int64_t elements = 64) const;
   Result<Training> train(const Dataset& data, const Arrays& weights, const TrainOptions& options) const;
+  Result<Bench> bench(const Dataset& data, const Arrays& weights, const BenchOptions& options = {}) const;
 
   struct State;
   std::shared_ptr<const State> state;
