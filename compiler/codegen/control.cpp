@@ -34,7 +34,7 @@ void FunctionEmitter::emit() {
 void FunctionEmitter::region(const Region& region) {
   for (const Instruction& i : region) {
     instruction(i);
-    if (i.result != none && i.opcode != Opcode::for_loop && function_.types[i.result].lanes) {
+    if (i.result != none && !numbers_region(i) && function_.types[i.result].lanes) {
       values_[i.result] = spread(values_[i.result]);
     }
   }
@@ -76,6 +76,8 @@ void FunctionEmitter::instruction(const Instruction& i) {
     case Opcode::while_loop:
     case Opcode::iterate:
       return while_loop(i);
+    case Opcode::unwind:
+      return unwind(i);
     case Opcode::if_then:
       return if_then(i);
     case Opcode::call:
@@ -102,6 +104,15 @@ void FunctionEmitter::while_loop(const Instruction& i) {
   region(i.regions[1]);
   b_.CreateBr(test);
   b_.SetInsertPoint(after);
+}
+
+void FunctionEmitter::unwind(const Instruction& i) {
+  llvm::Value* count = m_.field(b_, m_.index, tape_address(buffer(i.buffer)), offsetof(runtime::Tape, count));
+  llvm::Value* newest = b_.CreateSub(count, b_.getInt64(1));
+  counted_loop(b_, b_.getInt64(0), b_.CreateSub(count, operand(i, 0)), 1, [&](llvm::Value* n) {
+    values_[i.result] = b_.CreateSub(newest, n);
+    region(i.regions[0]);
+  });
 }
 
 void FunctionEmitter::if_then(const Instruction& i) {

@@ -22,6 +22,7 @@ class FunctionEmitter {
   void region(const schedule::Region& region);
   void instruction(const schedule::Instruction& i);
   void while_loop(const schedule::Instruction& i);
+  void unwind(const schedule::Instruction& i);
   void if_then(const schedule::Instruction& i);
   void call(const schedule::Instruction& i);
   void stop_when(llvm::Value* condition);

@@ -112,7 +112,10 @@ class Builder : public graph::Primitives {
   void while_loop(const std::function<Value()>& condition, const std::function<void()>& body);
   void if_then(Value condition, const std::function<void()>& then,
                const std::function<void()>& otherwise = {});
-  void iterate(const std::function<Value()>& live, const std::function<void()>& step);
+  // apart: lanes leave at different times.
+  void iterate(const std::function<Value()>& live, const std::function<void()>& step,
+               bool apart = false);
+  void unwind(BufferId tape, Value first, const std::function<void(Value entry)>& body);
   void call(FunctionId callee, std::vector<CallArgument> arguments);
 
   // ---- reports

@@ -165,10 +165,20 @@ void Builder::if_then(Value condition, const std::function<void()>& then,
   append(std::move(i));
 }
 
-void Builder::iterate(const std::function<Value()>& live, const std::function<void()>& step) {
+void Builder::iterate(const std::function<Value()>& live, const std::function<void()>& step, bool apart) {
   Instruction i{.opcode = Opcode::iterate};
+  i.integer_value = apart ? 1 : 0;
   i.regions.push_back(nested([&] { i.condition = live(); }));
   i.regions.push_back(nested(step));
+  append(std::move(i));
+}
+
+void Builder::unwind(BufferId tape, Value first, const std::function<void(Value entry)>& body) {
+  Instruction i{.opcode = Opcode::unwind};
+  i.buffer = tape;
+  i.operands = {first};
+  i.result = fresh({Kind::index, false});
+  i.regions.push_back(nested([&] { body(i.result); }));
   append(std::move(i));
 }
 

@@ -303,6 +303,15 @@ void Machine<Real>::step(const Instruction& i) {
       }
       break;
     }
+    case Opcode::unwind: {
+      if (!tile_) throw Fault{"no tape outside a tile"};
+      const int64_t first = need_index(x[0]);
+      for (int64_t k = tile_->tapes[program_.buffers[i.buffer].slot].count; k-- > first;) {
+        set(i.result, 0, word(k), false);
+        run_region(i.regions[0]);
+      }
+      break;
+    }
     case Opcode::while_loop:
     case Opcode::iterate:
       repeat(i);

@@ -74,6 +74,7 @@ constexpr std::array opcode_names{"real",
                                   "while",
                                   "if",
                                   "iterate",
+                                  "unwind",
                                   "call",
                                   "fail",
                                   "statistics"};
@@ -163,7 +164,7 @@ class Printer {
   void instruction(const Instruction& i, int depth) {
     const std::string indent(static_cast<size_t>(depth) * 2, ' ');
     text_ += indent;
-    if (i.result != none && i.opcode != Opcode::for_loop) text_ += "%" + std::to_string(i.result) + " = ";
+    if (i.result != none && !numbers_region(i)) text_ += "%" + std::to_string(i.result) + " = ";
     text_ += opcode_names[static_cast<size_t>(i.opcode)];
     switch (i.opcode) {
       case Opcode::constant_real:
@@ -182,7 +183,11 @@ class Printer {
         text_ += i.integer_value ? " true" : " false";
         break;
       case Opcode::for_loop:
+      case Opcode::unwind:
         text_ += " %" + std::to_string(i.result) + " in";
+        break;
+      case Opcode::iterate:
+        if (i.integer_value) text_ += " apart";
         break;
       default:
         break;
@@ -202,7 +207,7 @@ class Printer {
       text_ += " " + name(a.buffer);
       text_ += "+%" + std::to_string(a.offset);
     }
-    if (i.result != none && i.opcode != Opcode::for_loop) {
+    if (i.result != none && !numbers_region(i)) {
       const ValueType t = function_->types[i.result];
       text_ += std::string(" : ") + kind_names[static_cast<size_t>(t.kind)] + (t.lanes ? " lanes" : "");
     }

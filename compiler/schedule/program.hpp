@@ -148,8 +148,10 @@ enum class Opcode : uint8_t {
   while_loop,  // region 0 computes `condition` as its last value; region 1 the body
   if_then,     // (uniform boolean): region 0, region 1 (may be empty)
   iterate,  // `while any lane is live`: region 0 computes the lanes mask (last value), region 1 one step; a
-            // lane
-            // that leaves is not touched again. Drivers: lockstep
+            // lane that leaves is not touched again. integer_value 1: lanes leave at different times, so that
+            // it pays to gather those of several tiles that still run (codegen/parts.hpp)
+  unwind,   // (first): region 0 for every entry of the tape `buffer`, newest first down to `first`, its number
+            // as `result`
   call,     // `callee` with argument buffers and offsets (index values)
   // reports
   fail,        // (mask, code integer, t, h, state integer, steps integer): solve number in integer_value
@@ -179,6 +181,11 @@ struct Instruction {
   std::vector<Region> regions{};
   Value condition = none;  // while_loop, iterate
 };
+
+// Whether the result numbers the passes through the region, where alone it is defined.
+inline bool numbers_region(const Instruction& i) {
+  return i.opcode == Opcode::for_loop || i.opcode == Opcode::unwind;
+}
 
 struct Function {
   std::string name;

@@ -90,6 +90,12 @@ void Solves::take_times(Tensors& tensors, SolveTask& task) {
   task.times = ts->type.shape[0];
   const Value own = tensors.own(task.times);
   task.lane_times = b.splat(b.type(own).kind == Kind::index ? b.integer_of(own) : own);
+  const auto varies = [&](int operand) {
+    return writer_.rates().of(task.node->operands[static_cast<size_t>(operand)]) == Rate::sample;
+  };
+  task.apart = info.rule == graph::StepRule::adaptive || writer_.rates().varies(task.times) ||
+               varies(info.t0_operand()) || varies(info.ts_operand()) ||
+               varies(info.control_operand(Control::step));
 }
 
 void Solves::take_controls(Tensors& tensors, SolveTask& task) {

@@ -67,6 +67,7 @@ struct SolveTask {
   std::function<Value(Builder&, Value i)> time;
   graph::Extent times;      // how many (the largest over the batch)
   Value lane_times = none;  // each lane's own number (lanes integer)
+  bool apart = false;       // lanes may take different numbers of steps
   // Values of graph::Control, in its order: reals, uniform or lanes.
   std::vector<Value> controls;
   // [D] where atol, or adjoint_atol, has an entry per element (its control then counts for nothing), or none.

@@ -73,7 +73,7 @@ class Verifier {
     for (const Instruction& i : r) {
       if (!error_.empty()) return;
       instruction(i);
-      if (i.result != none && i.opcode != Opcode::for_loop) define(i.result, here);
+      if (i.result != none && !numbers_region(i)) define(i.result, here);
     }
     if (condition != none && !known(condition)) fault("the condition is not computed");
     for (const Value v : here) defined_[v] = false;
@@ -351,6 +351,17 @@ class Verifier {
         define(i.result, index);
         region(i.regions[0], none);
         for (const Value v : index) defined_[v] = false;
+        return;
+      }
+      case Opcode::unwind: {
+        want_uniform(i, 0, Kind::index);
+        const Buffer* b = buffer(i.buffer);
+        if (b && b->storage != Storage::tape) fault("@" + b->name + " is no tape");
+        if (i.regions.size() != 1) return fault("a loop has one region");
+        std::vector<Value> entry;
+        define(i.result, entry);
+        region(i.regions[0], none);
+        for (const Value v : entry) defined_[v] = false;
         return;
       }
       case Opcode::while_loop:

@@ -50,11 +50,8 @@ class Adjoint {
 
   void write() {
     start();
-    const Value end = b_.tape_count(p_.task.tape);
-    b_.for_loop(b_.index(0), b_.integer_sub(end, p_.task.first_entry), [&](Value i) {
-      const Value newest_first = b_.integer_sub(b_.integer_sub(end, b_.index(1)), i);
-      pull_step(read_entry(b_, p_, newest_first));
-    });
+    b_.unwind(p_.task.tape, p_.task.first_entry,
+              [&](Value entry) { pull_step(read_entry(b_, p_, entry)); });
     finish_at_start();
   }
 

@@ -61,7 +61,7 @@ class Forward {
         create_tape(b_, p_);
         begin_run(b_, p_);
       }
-      b_.iterate([&] { return running_.get(b_); }, [&] { advance(chosen()); });
+      b_.iterate([&] { return running_.get(b_); }, [&] { advance(chosen()); }, p_.task.apart);
       if (p_.task.recording == Recording::record) end_run(b_, p_);
     }
     if (!p_.task.counts) return;
