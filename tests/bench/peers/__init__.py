@@ -1,0 +1,1 @@
+"""Work items (one module each, `run(context) -> rows`) and what they share."""
