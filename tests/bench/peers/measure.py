@@ -56,9 +56,9 @@ class Context:
     def nodec_words(self, model, verb, words, precision):
         return [self.nodec, model, verb, "--threads", self.threads, "--precision", precision, *words]
 
-    def bench(self, model, words=(), precision="f32"):
-        """What `nodec bench --json` says of the (first) model."""
-        words = ["--seconds", self.seconds, "--json", "--quiet", *words]
+    def bench(self, model, words=(), precision="f32", share=1):
+        """What `nodec bench --json` says of the (first) model, measured for that share of the usual time."""
+        words = ["--seconds", share * self.seconds, "--json", "--quiet", *words]
         done = subprocess.run(self.command(self.nodec_words(model, "bench", words, precision)), capture_output=True,
                               text=True)
         if not done.stdout:
