@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 here = pathlib.Path(__file__).resolve().parent
-WORK = ["networks", "spiral", "logdet"]
+WORK = ["networks", "spiral", "logdet", "ensembles", "trajectory", "latent", "robertson", "cold_start"]
 REQUIREMENTS = ["jax.txt", "torch.txt", "heyoka.txt", "pydiffsol.txt", "casadi.txt"]
 
 

@@ -72,6 +72,21 @@ class Context:
         subprocess.run(self.command(self.nodec_words(model, "eval", words, precision)), check=True, capture_output=True)
         return dict(numpy.load(out))
 
+    def initial_weights(self, model):
+        """A file of the model's initial parameters in f32, the peers' precision."""
+        path = self.folder / f"{model.stem}.initial.npz"
+        subprocess.run([self.nodec, model, "init", "--out", path, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        numpy.savez(path, **{name: array.astype(numpy.float32) for name, array in numpy.load(path).items()})
+        return path
+
+    def loss(self, model, data, weights):
+        words = self.nodec_words(model, "eval", ["--data", data, "--weights", weights, "--json"], "f32")
+        return json.loads(subprocess.run(self.command(words), capture_output=True, text=True, check=True).stdout)["loss"]
+
+    def once(self, **arguments):
+        """The arguments of a peer's script that ends after its first result."""
+        return json.dumps({**arguments, "threads": self.threads, "seconds": None}, default=str)
+
     def peer(self, script, **arguments):
         """What peers/SCRIPT prints as JSON, or None where it cannot run. Tells why it cannot, once."""
         arguments = {**arguments, "out": self.folder / "peer.npz", "threads": self.threads, "seconds": self.seconds}
@@ -95,8 +110,10 @@ def arguments():
 
 
 def least_milliseconds(run, seconds, fewest=3):
-    """The least time of repeated runs, after two that warm up."""
+    """The least time of repeated runs, after two that warm up. Without seconds: the first result ends the process."""
     run()
+    if seconds is None:
+        sys.exit()
     run()
     best, start, count = float("inf"), time.perf_counter(), 0
     while count < fewest or time.perf_counter() - start < seconds:
