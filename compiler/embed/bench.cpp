@@ -345,9 +345,9 @@ Result<Bench> Model::bench(const Dataset& data, const Arrays& weights, const Ben
     }
   }
   const double steps = out.accepted / std::max<double>(1, static_cast<double>(out.solves.size()));
-  out.bytes_per_sample =
-      made.unit->bytes_per_sample +
-      static_cast<int64_t>(std::llround(static_cast<double>(made.unit->record_bytes_per_step) * steps));
+  out.bytes_per_sample = made.unit->bytes_per_sample(lengths) +
+                         static_cast<int64_t>(std::llround(
+                             static_cast<double>(made.unit->record_bytes_per_step(lengths)) * steps));
   return Result<Bench>(std::move(out), diagnostics);
 } catch (...) {
   return Result<Bench>::failed({embed::caught()});

@@ -166,8 +166,8 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
   (has_loss() ? report.gradient_code_bytes : report.forward_code_bytes) = unit->code.code_bytes;
   for (const TimedStage& s : report.stages) report.total_milliseconds += s.milliseconds;
 
-  report.bytes_per_sample = unit->bytes_per_sample;
-  report.record_bytes_per_step = unit->record_bytes_per_step;
+  report.bytes_per_sample = unit->bytes_per_sample();
+  report.record_bytes_per_step = unit->record_bytes_per_step();
 
   for (const semantics::SolveUse& use : state->model.solves) {
     const graph::SolveInfo& info = use.node->as<graph::SolveInfo>();

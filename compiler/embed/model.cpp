@@ -182,8 +182,8 @@ void remark_on_code(const Program::State& program, const semantics::Model& model
         .note(model.span,
               "a fold of equal steps is one loop, as are comprehensions; instances and folds over "
               "layers are written out");
-  if (unit.record_bytes_per_step > 0)
-    found.report(source::Id::step_records, model.span, model.name, unit.record_bytes_per_step)
+  if (unit.record_bytes_per_step() > 0)
+    found.report(source::Id::step_records, model.span, model.name, unit.record_bytes_per_step())
         .note(model.span, "'adjoint backsolve' keeps none");
   for (const source::Diagnostic& d : found.all()) list.push_back(convert(program.files, d));
 }

@@ -62,23 +62,30 @@ schedule::Program schedule_results(const semantics::Model& model, const Derived&
   return schedule::lower(request, *solvers, &refusal);
 }
 
-int64_t bytes_of(const schedule::Program& program, const schedule::Buffer& buffer) {
-  std::map<std::string, int64_t> ones;
-  for (const std::string& atom : buffer.size.atoms()) ones[atom] = 1;
+graph::Extent bytes_of(const schedule::Program& program, const schedule::Buffer& buffer) {
   const bool narrow = buffer.kind != schedule::Kind::index && !program.double_precision;
-  return buffer.size.evaluate(ones) * (narrow ? 4 : 8);
+  return buffer.size * graph::Extent(narrow ? 4 : 8);
 }
 
-void measure_memory(const schedule::Program& program, Unit& unit) {
-  int64_t shared = 0;
+Memory memory_of(const schedule::Program& program) {
+  Memory memory;
   for (const schedule::Buffer& b : program.buffers) {
-    if (b.storage == schedule::Storage::tape)
-      unit.record_bytes_per_step += bytes_of(program, b);
-    else if (b.storage == schedule::Storage::frame ||
-             (b.storage == schedule::Storage::accumulator && b.unreduced))
-      (b.lanes || b.unreduced ? unit.bytes_per_sample : shared) += bytes_of(program, b);
+    if (b.storage == schedule::Storage::tape) {
+      memory.step = memory.step + bytes_of(program, b);
+    } else if (b.storage == schedule::Storage::frame ||
+               (b.storage == schedule::Storage::accumulator && b.unreduced)) {
+      graph::Extent& sum = b.lanes || b.unreduced ? memory.sample : memory.tile;
+      sum = sum + bytes_of(program, b);
+    }
   }
-  unit.bytes_per_sample += (shared + program.lanes - 1) / program.lanes;
+  return memory;
+}
+
+int64_t evaluate(const graph::Extent& bytes, std::map<std::string, int64_t> lengths) {
+  const bool none = lengths.empty();
+  for (const std::string& atom : bytes.atoms())
+    if (none || !graph::as_floor_quotient(atom)) lengths.emplace(atom, 1);
+  return bytes.evaluate(lengths);
 }
 
 // What a stage of the compiler gives must hold its invariants; a violation is a fault of nodec, not of the
@@ -120,6 +127,14 @@ int code_parts(const schedule::Program& program) {
 
 std::span<const Stage> stages() { return pipeline; }
 
+int64_t Unit::bytes_per_sample(const std::map<std::string, int64_t>& known) const {
+  return evaluate(memory.sample, known) + (evaluate(memory.tile, known) + lanes - 1) / lanes;
+}
+
+int64_t Unit::record_bytes_per_step(const std::map<std::string, int64_t>& known) const {
+  return evaluate(memory.step, known);
+}
+
 Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
                  const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged,
                  const std::string& cache) {
@@ -160,7 +175,7 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   unit->interface = program.interface;
   unit->lanes = lanes;
   unit->cached = cached;
-  measure_memory(program, *unit);
+  unit->memory = memory_of(program);
   unit->code = std::move(*code);
   return {unit, ""};
 }

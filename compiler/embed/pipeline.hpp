@@ -4,6 +4,7 @@
 // Never here: data files, batches, optimisers.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,14 +37,22 @@ enum class Mode {
   replay,    // loss, along recorded steps
 };
 
+// Bytes of working memory: of each sample, of a tile for all its samples, of each accepted step's record.
+struct Memory {
+  graph::Extent sample, tile, step;
+};
+
 struct Unit {
   schedule::Interface interface;
   int lanes = 0;
   jit::Code code;
   bool cached = false;  // it was kept from an earlier run
-  // Working memory of a sample, and what is recorded of each of its accepted steps; lengths count as 1.
-  int64_t bytes_per_sample = 0, record_bytes_per_step = 0;
+  Memory memory;
   std::vector<TimedStage> stages;
+
+  // Working memory of a sample, and what is recorded of each of its accepted steps; an unknown length is 1.
+  int64_t bytes_per_sample(const std::map<std::string, int64_t>& lengths = {}) const;
+  int64_t record_bytes_per_step(const std::map<std::string, int64_t>& lengths = {}) const;
 };
 
 // The named results of a mode: per-sample ones by their names (outputs, `loss`, `data:NAME`), others as

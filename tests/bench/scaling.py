@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How the cost of a solve grows: runs `nodec bench` over one size after the other, fits exponents, draws them.
 
-usage: scaling.py BUILD [--seconds X] [--sweep NAME,…] [--out PICTURE.svg] [--json FILE]
+usage: scaling.py BUILD [--seconds X] [--sweep NAME,…] [--out PICTURE] [--json FILE]
 
 Times are least ones, on one thread but where threads are the size. An exponent is the slope of the logarithms over the
 upper half of a sweep. Pictures need gnuplot.
@@ -78,9 +78,10 @@ def draw(sweeps, picture):
     panels = [name for name in sweeps if len(sweeps[name]["forward"]) > 2]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    lines = [f"set terminal svg size {330 * columns},{270 * rows} font 'sans,11' background 'white'",
-             f"set output '{picture}'", "set logscale xy", "set key top left samplen 1 spacing 0.9", "set grid",
-             "set format '10^{%T}'", "set ylabel 'ms' offset 1", f"set multiplot layout {rows},{columns}"]
+    terminal = "pngcairo" if picture.suffix == ".png" else "svg"
+    lines = [f"set terminal {terminal} size {330 * columns},{270 * rows} font 'sans,11' background rgb 'white'",
+             f"set output '{picture}'", "set logscale xy", "set key at graph 0.5, 1.02 center bottom horizontal samplen 1 width -1", "set grid",
+             "set format '10^{%T}'", "set ylabel 'ms' offset 1", "set tmargin 2", f"set multiplot layout {rows},{columns}"]
     for number, name in enumerate(panels):
         curves = {kind: sweeps[name][kind] for kind in ("forward", "gradient", "compile")}
         parts = []
@@ -90,6 +91,8 @@ def draw(sweeps, picture):
             lines.append("end")
             title = f"{kind} {exponent(points):.2f}"
             parts.append(f"$d{number}_{color} with linespoints lc {color} pt 7 ps 0.5 title '{title}'")
+        far = points[-1][0] / points[0][0] > 1e6
+        lines.append("set xtics 1000" if far else "set xtics autofreq")
         lines.append(f"set xlabel '{SWEEPS[name][0]}'")
         lines.append("plot " + ", ".join(parts))
     subprocess.run(["gnuplot"], input="\n".join(lines) + "\n", text=True, check=True)
@@ -100,7 +103,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--seconds", type=float, default=0.3, help="each measurement (default 0.3)")
     parser.add_argument("--sweep", default=",".join(SWEEPS), help="which sizes, by commas: " + " ".join(SWEEPS))
-    parser.add_argument("--out", type=pathlib.Path, help="the picture, .svg")
+    parser.add_argument("--out", type=pathlib.Path, help="the picture, .svg or .png")
     parser.add_argument("--json", type=pathlib.Path, help="the measurements")
     given = parser.parse_args()
     build = given.build.resolve()

@@ -130,6 +130,25 @@ TEST_CASE("a batch takes samples again when there are fewer, and at least one") 
   CHECK(none.diagnostics()[0].id == "batch_too_small");
 }
 
+TEST_CASE("memory counts lengths as they are") {
+  const char* const text = R"(
+field decay { state y: real; param k: real = 1; y' = -k * y }
+model m {
+  dim T
+  data t: real[T], y0: real
+  let y = solve decay(y = y0) at t
+  loss sum(y^2)
+}
+)";
+  Options longer;
+  longer.dims["T"] = 100 * Model::default_length;
+  const Bench some = bench_of(Program::from_text("m.node", text), "m", 8);
+  const Bench more = bench_of(Program::from_text("m.node", text, longer), "m", 8);
+  // At least the state and its cotangent at each time.
+  CHECK(some.bytes_per_sample >= 2 * 8 * Model::default_length);
+  CHECK(more.bytes_per_sample >= some.bytes_per_sample + 2 * 8 * 99 * Model::default_length);
+}
+
 TEST_CASE("the peak probe runs on all its threads") {
   for (const bool f64 : {false, true}) {
     embed::PeakProbe one(f64, 1), two(f64, 2);

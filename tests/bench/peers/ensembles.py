@@ -46,7 +46,7 @@ def curves(context, name, counts, tolerances, u0, reference):
 
 def run(context):
     rows = []
-    counts = (1, 1000) if context.quick else (1, 1000, 20000)
+    counts = (1, 1000) if context.quick else (1, 1000, 10000)
     tolerances = [10.0**-k for k in (range(3, 12, 2) if context.quick else range(2, 13))]
     for name in systems.SYSTEMS:
         u0 = systems.initial_states(name, max(counts[-1], systems.CHECKED))
