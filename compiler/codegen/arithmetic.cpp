@@ -19,14 +19,14 @@ llvm::Value* FunctionEmitter::compute(const Instruction& i) {
   std::vector<llvm::Value*> x;
   bool lanes = false;
   for (const Value v : i.operands) {
-    x.push_back(values_[v]);
+    x.push_back(operand_of(i, v));
     lanes |= has_lanes(x.back());
   }
   const bool mixes = i.opcode != Opcode::any && i.opcode != Opcode::largest;
   if (lanes && mixes) {
     for (llvm::Value*& v : x) v = spread(v);
   }
-  const auto like = [&](llvm::Type* element) { return lanes ? m_.lanes_of(element) : element; };
+  const auto like = [&](llvm::Type* element) { return lanes ? lanes_of(element) : element; };
   const auto unary = [&](llvm::Intrinsic::ID id) { return b_.CreateUnaryIntrinsic(id, x[0]); };
   switch (i.opcode) {
     case Opcode::constant_real:
@@ -101,13 +101,13 @@ llvm::Value* FunctionEmitter::compute(const Instruction& i) {
     case Opcode::to_real:
       return b_.CreateSIToFP(x[0], like(m_.real));
     case Opcode::index_of:
-      return b_.CreateSExt(x[0], m_.index);
+      return b_.CreateSExt(x[0], like(m_.index));
     case Opcode::integer_of:
-      return b_.CreateTrunc(x[0], m_.integer);
+      return b_.CreateTrunc(x[0], like(m_.integer));
     case Opcode::splat:
       return spread(x[0]);
     case Opcode::lane:
-      return lane_numbers(m_.integer);
+      return m_.one_sample() ? llvm::ConstantInt::get(m_.integer, 0) : lane_numbers(m_.integer);
     case Opcode::live:
       return live_lanes();
     case Opcode::any:
@@ -115,7 +115,7 @@ llvm::Value* FunctionEmitter::compute(const Instruction& i) {
     case Opcode::largest:
       return lanes ? b_.CreateIntMaxReduce(x[0], true) : x[0];
     case Opcode::lane_sum:
-      return lane_sum(spread(x[0]));
+      return m_.one_sample() ? x[0] : lane_sum(spread(x[0]));
     case Opcode::length:
       return m_.extent(setup_, call_, graph::Extent::length(i.name));
     case Opcode::sample_length:

@@ -16,10 +16,12 @@ FunctionEmitter::FunctionEmitter(ModuleEmitter& m, FunctionId id)
       arena_(code_->getArg(2)),
       setup_(llvm::BasicBlock::Create(m.context, "entry", code_)),
       b_(llvm::BasicBlock::Create(m.context, "body", code_)),
-      values_(function_.types.size()) {}
+      values_(function_.types.size()),
+      width_(m.lanes) {}
 
 void FunctionEmitter::emit() {
   llvm::BasicBlock* body = b_.GetInsertBlock();
+  if (m_.one_sample()) definitions_ = definitions_of(function_);
   place_frames();
   gather_strided();
   region(function_.body);

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "compiler/codegen/module_emitter.hpp"
+#include "compiler/codegen/widening.hpp"
 #include "runtime/abi.hpp"
 
 namespace nodec::codegen {
@@ -43,9 +45,13 @@ class FunctionEmitter {
   // ---- lanes.cpp
   llvm::Value* any(llvm::Value* condition);
   llvm::Value* lane_sum(llvm::Value* x);
+  llvm::Value* sum_of_elements(llvm::Value* vector);  // by a fixed tree
   llvm::Value* lane_numbers(llvm::Type* element);
   llvm::Value* live_lanes();
   llvm::Value* sample_length(const std::string& name);
+  llvm::Type* lanes_of(llvm::Type* element) const {
+    return width_ == 1 ? element : m_.vector(element, width_);
+  }
   // The value with lanes, however it came.
   llvm::Value* spread(llvm::Value* v);
   bool has_lanes(llvm::Value* v) const { return v->getType()->isVectorTy(); }
@@ -91,6 +97,30 @@ class FunctionEmitter {
   void contract(const schedule::Instruction& i);
   void outer(const schedule::Instruction& i);
 
+  // ---- one_sample.cpp: memory and matrices of the features form
+  llvm::Value* load_one(schedule::BufferId id, llvm::Value* index);
+  void store_one(schedule::BufferId id, llvm::Value* index, llvm::Value* value, llvm::Value* mask);
+  void accumulate_one(schedule::BufferId id, llvm::Value* index, llvm::Value* value);
+  llvm::Value* address_of_one(schedule::BufferId id, llvm::Value* index);
+  llvm::Value* length_of_one(const std::string& name, llvm::Value* largest);
+  // Where a per-sample array's part of this sample begins.
+  llvm::Value* of_sample(schedule::BufferId id, llvm::Value* array);
+  void pack_one(const schedule::Instruction& i);
+  void contract_one(const schedule::Instruction& i);
+  void outer_one(const schedule::Instruction& i);
+
+  // ---- widened.cpp: loops over elements, several at a time
+  void widened_loop(const schedule::Instruction& loop, const Widening& widening);
+  void widened_region(const schedule::Instruction& loop, const Widening& widening, Carried& sums);
+  llvm::Value* widened_load(const schedule::Instruction& i);
+  void widened_store(const schedule::Instruction& i);
+  void widened_accumulate(const schedule::Instruction& i);
+  // An operand as the instruction takes it: a counted value of a widened loop as one number, or as each
+  // element's.
+  llvm::Value* operand_of(const schedule::Instruction& i, schedule::Value v);
+  llvm::Value* counted(llvm::Value* first, int64_t slope);
+  int64_t slope_of(schedule::Value v) const;
+
   // ---- reports.cpp
   void fail(const schedule::Instruction& i);
   void statistics(const schedule::Instruction& i);
@@ -108,11 +138,15 @@ class FunctionEmitter {
   Builder b_;
   llvm::Value* arena_end_ = nullptr;
   std::vector<llvm::Value*> values_;
+  Definitions definitions_;  // in the features form
   std::map<schedule::BufferId, llvm::Value*> bases_;
   std::map<schedule::BufferId, llvm::Value*> lane_offsets_;
   std::map<int64_t, llvm::Value*> call_fields_, tile_fields_;
   std::map<schedule::BufferId, llvm::Value*> held_;  // what a loop carries, as it is stored
   std::vector<llvm::Value*> scratch_;
+  int width_;                           // of what varies: lanes, or elements inside a widened loop
+  const Widening* widening_ = nullptr;  // of the loop being written
+  llvm::Value* elements_ = nullptr;     // which elements of the vectors the loop still has; null: all
 };
 
 }  // namespace nodec::codegen

@@ -27,7 +27,7 @@ FunctionLayout lay_out_function(const Program& program, const Function& function
     if (id != none && seen.insert(id).second) used.push_back(id);
   };
   const auto gather = [&](BufferId id) {
-    if (id != none && strided(program.buffers[id])) layout.gathered.insert(id);
+    if (id != none && strided(program, program.buffers[id])) layout.gathered.insert(id);
   };
   visit(function.body, [&](const Instruction& i) {
     for (const BufferId id : {i.buffer, i.source, i.third, i.fourth}) use(id);
@@ -65,8 +65,9 @@ int64_t element_bytes(const Program& program, Kind kind) {
   return kind == Kind::index || program.double_precision ? 8 : 4;
 }
 
-bool strided(const Buffer& buffer) {
-  return buffer.lanes && (buffer.storage == Storage::data || buffer.storage == Storage::noise);
+bool strided(const Program& program, const Buffer& buffer) {
+  return program.lanes > 1 && buffer.lanes &&
+         (buffer.storage == Storage::data || buffer.storage == Storage::noise);
 }
 
 bool in_rows(const Buffer& buffer) {

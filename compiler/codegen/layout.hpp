@@ -27,8 +27,8 @@ Layout lay_out(const schedule::Program& program);
 
 // Bytes of one element in memory. Booleans are stored as integers.
 int64_t element_bytes(const schedule::Program& program, schedule::Kind kind);
-// Per-sample arrays of the caller, whose lanes lie a stride apart.
-bool strided(const schedule::Buffer& buffer);
+// Per-sample arrays of the caller, whose lanes lie a stride apart; one lane's own lies in one piece.
+bool strided(const schedule::Program& program, const schedule::Buffer& buffer);
 // True where the memory has [size][lane] rather than [size].
 bool in_rows(const schedule::Buffer& buffer);
 

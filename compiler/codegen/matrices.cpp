@@ -6,12 +6,14 @@ namespace nodec::codegen {
 using namespace schedule;
 
 void FunctionEmitter::pack(const Instruction& i) {
+  if (m_.one_sample()) return pack_one(i);
   llvm::Value *rows = b_.getInt64(i.rows), *columns = b_.getInt64(i.columns), *one = b_.getInt64(1);
   b_.CreateCall(m_.pack_kernel(), {base(i.buffer), element_address(i.source, operand(i, 0)), rows, columns,
                                    i.transposed ? one : columns, i.transposed ? rows : one});
 }
 
 void FunctionEmitter::contract(const Instruction& i) {
+  if (m_.one_sample()) return contract_one(i);
   const bool biased = i.fourth != none;
   llvm::Value* to = element_address(i.buffer, operand(i, 0));
   llvm::Value* x = element_address(i.third, operand(i, 1));
@@ -30,6 +32,7 @@ void FunctionEmitter::contract(const Instruction& i) {
 }
 
 void FunctionEmitter::outer(const Instruction& i) {
+  if (m_.one_sample()) return outer_one(i);
   std::vector<llvm::Value*> arguments = {
       element_address(i.buffer, operand(i, 0)), element_address(i.source, operand(i, 1)),
       element_address(i.third, operand(i, 2)), b_.getInt64(i.rows), b_.getInt64(i.columns)};

@@ -8,7 +8,7 @@ namespace nodec::codegen {
 using namespace schedule;
 
 bool FunctionEmitter::contiguous(BufferId id) const {
-  return !strided(buffer(id)) || layout_.gathered.contains(id);
+  return !strided(m_.program, buffer(id)) || layout_.gathered.contains(id);
 }
 
 llvm::Type* FunctionEmitter::element_type(const Buffer& buffer) const { return m_.stored(buffer.kind); }
@@ -19,7 +19,7 @@ llvm::Align FunctionEmitter::alignment(const Buffer& buffer) const {
 
 llvm::Value* FunctionEmitter::encode(const Buffer& buffer, llvm::Value* value) {
   if (buffer.kind != Kind::boolean) return value;
-  return b_.CreateZExt(value, has_lanes(value) ? m_.lanes_of(m_.integer) : m_.integer);
+  return b_.CreateZExt(value, has_lanes(value) ? lanes_of(m_.integer) : m_.integer);
 }
 
 llvm::Value* FunctionEmitter::decode(const Buffer& buffer, llvm::Value* raw) {
@@ -34,7 +34,7 @@ llvm::Value* FunctionEmitter::element_address(BufferId id, llvm::Value* index) {
 
 bool FunctionEmitter::small(BufferId id) const {
   const graph::Extent& size = buffer(id).size;
-  return in_rows(buffer(id)) && !strided(buffer(id)) && size.is_constant() &&
+  return in_rows(buffer(id)) && !strided(m_.program, buffer(id)) && size.is_constant() &&
          size.value() < std::numeric_limits<int32_t>::max() / m_.lanes;
 }
 
@@ -44,8 +44,8 @@ llvm::Value* FunctionEmitter::lane_addresses(BufferId id, llvm::Value* index) {
     return b_.CreateInBoundsGEP(element_type(buffer(id)), base(id),
                                 b_.CreateAdd(first, lane_numbers(m_.integer)));
   }
-  llvm::Value* places = has_lanes(index) ? b_.CreateSExt(index, m_.lanes_of(m_.index)) : spread(index);
-  if (strided(buffer(id))) {
+  llvm::Value* places = has_lanes(index) ? b_.CreateSExt(index, lanes_of(m_.index)) : spread(index);
+  if (strided(m_.program, buffer(id))) {
     // The caller's array, also where a contiguous copy of it exists.
     const Buffer& b = buffer(id);
     const int64_t arrays =
@@ -62,20 +62,22 @@ llvm::Value* FunctionEmitter::lane_addresses(BufferId id, llvm::Value* index) {
 llvm::Value* FunctionEmitter::load(BufferId id, llvm::Value* index) {
   const Buffer& b = buffer(id);
   if (const auto held = held_.find(id); held != held_.end()) return decode(b, held->second);
+  if (m_.one_sample()) return load_one(id, index);
   if (has_lanes(index) || !contiguous(id)) {
-    return decode(
-        b, b_.CreateMaskedGather(m_.lanes_of(element_type(b)), lane_addresses(id, index), alignment(b)));
+    return decode(b,
+                  b_.CreateMaskedGather(lanes_of(element_type(b)), lane_addresses(id, index), alignment(b)));
   }
   llvm::Type* type = element_type(b);
   llvm::Value* address = element_address(id, index);
   if (!in_rows(b)) return decode(b, b_.CreateAlignedLoad(type, address, alignment(b)));
-  llvm::Value* row = b_.CreateAlignedLoad(m_.lanes_of(type), address, alignment(b));
+  llvm::Value* row = b_.CreateAlignedLoad(lanes_of(type), address, alignment(b));
   if (b.storage == Storage::accumulator) return lane_sum(row);
   return decode(b, row);
 }
 
 void FunctionEmitter::store(BufferId id, llvm::Value* index, llvm::Value* value, llvm::Value* mask) {
   const Buffer& b = buffer(id);
+  if (m_.one_sample() && !held_.contains(id)) return store_one(id, index, value, mask);
   if (b.storage == Storage::output) return store_output(b, index, spread(value), mask);
   if (const auto held = held_.find(id); held != held_.end()) {
     value = encode(b, in_rows(b) ? spread(value) : value);
@@ -101,7 +103,7 @@ void FunctionEmitter::store(BufferId id, llvm::Value* index, llvm::Value* value,
     b_.CreateMaskedScatter(value, lane_addresses(id, index), alignment(b), every);
     return;
   }
-  llvm::Value* indices = spill(b_.CreateSExt(index, m_.lanes_of(m_.index)), 0);
+  llvm::Value* indices = spill(b_.CreateSExt(index, lanes_of(m_.index)), 0);
   llvm::Value* values = spill(value, 1);
   llvm::Value* masks = mask ? spill(mask, 2) : nullptr;
   counted_loop(b_, b_.getInt64(0), b_.getInt64(m_.lanes), 1, [&](llvm::Value* lane) {
@@ -127,7 +129,7 @@ void FunctionEmitter::store_output(const Buffer& b, llvm::Value* index, llvm::Va
   llvm::Value* live = setup_.CreateSExt(tile_field(b_.getInt32Ty(), offsetof(runtime::Tile, live)), m_.index);
   llvm::Value* values = spill(encode(b, value), 0);
   llvm::Value* masks = mask ? spill(mask, 1) : nullptr;
-  llvm::Value* indices = has_lanes(index) ? spill(b_.CreateSExt(index, m_.lanes_of(m_.index)), 2) : nullptr;
+  llvm::Value* indices = has_lanes(index) ? spill(b_.CreateSExt(index, lanes_of(m_.index)), 2) : nullptr;
   counted_loop(b_, b_.getInt64(0), live, 1, [&](llvm::Value* lane) {
     const auto put = [&] {
       llvm::Value* row = b_.CreateMul(lane_of(rows, m_.index, lane), stride);
@@ -145,6 +147,7 @@ void FunctionEmitter::store_output(const Buffer& b, llvm::Value* index, llvm::Va
 
 void FunctionEmitter::accumulate(BufferId id, llvm::Value* index, llvm::Value* value) {
   const Buffer& b = buffer(id);
+  if (m_.one_sample()) return accumulate_one(id, index, value);
   value = has_lanes(index) || in_rows(b) ? spread(value) : value;
   if (!has_lanes(index)) {
     if (!in_rows(b) && has_lanes(value)) value = lane_sum(value);
@@ -153,7 +156,7 @@ void FunctionEmitter::accumulate(BufferId id, llvm::Value* index, llvm::Value* v
     b_.CreateAlignedStore(sum, address, alignment(b));
     return;
   }
-  llvm::Value* indices = spill(b_.CreateSExt(index, m_.lanes_of(m_.index)), 0);
+  llvm::Value* indices = spill(b_.CreateSExt(index, lanes_of(m_.index)), 0);
   llvm::Value* values = spill(value, 1);
   // Idle lanes hold no element of their own to add to.
   llvm::Value* end = b_.getInt64(m_.lanes);
@@ -174,7 +177,7 @@ void FunctionEmitter::fill(const Instruction& i) {
   llvm::Value *first = operand(i, 0), *count = operand(i, 1), *value = operand(i, 2);
   const Buffer& b = buffer(i.buffer);
   const auto* zero = llvm::dyn_cast<llvm::Constant>(value);
-  if (zero && zero->isZeroValue() && !in_rows(b) && b.storage != Storage::output) {
+  if (zero && zero->isZeroValue() && (m_.one_sample() || !in_rows(b)) && b.storage != Storage::output) {
     llvm::Value* bytes = b_.CreateMul(count, b_.getInt64(element_bytes(m_.program, b.kind)));
     llvm::Value* positive = b_.CreateICmpSGT(bytes, b_.getInt64(0));
     b_.CreateMemSet(element_address(i.buffer, first), b_.getInt8(0),
@@ -188,7 +191,8 @@ void FunctionEmitter::fill(const Instruction& i) {
 void FunctionEmitter::copy(const Instruction& i) {
   llvm::Value *to_first = operand(i, 0), *from_first = operand(i, 1), *count = operand(i, 2);
   const Buffer &to = buffer(i.buffer), &from = buffer(i.source);
-  if (!in_rows(to) && !in_rows(from) && element_type(to) == element_type(from)) {
+  const bool whole = m_.one_sample() || (!in_rows(to) && !in_rows(from));
+  if (whole && element_type(to) == element_type(from)) {
     llvm::Value* bytes = b_.CreateMul(count, b_.getInt64(element_bytes(m_.program, to.kind)));
     llvm::Value* positive = b_.CreateICmpSGT(bytes, b_.getInt64(0));
     b_.CreateMemMove(element_address(i.buffer, to_first), alignment(to),

@@ -32,6 +32,8 @@ class ModuleEmitter {
   llvm::Type* stored(schedule::Kind kind) const;  // in memory
   llvm::Type* vector(llvm::Type* element, int width) const;
   llvm::Type* lanes_of(llvm::Type* element) const { return vector(element, lanes); }
+  // The features form: vectors are of a sample's elements, not of samples (widen.hpp).
+  bool one_sample() const { return lanes == 1; }
   int64_t real_bytes() const { return program.double_precision ? 8 : 4; }
   // Reals of one register.
   int native() const { return static_cast<int>(target.vector_bits / 8 / real_bytes()); }
@@ -54,6 +56,15 @@ class ModuleEmitter {
   llvm::Function* outer_sum_kernel();
   // (to, from, rows, columns, row stride, column stride)
   llvm::Function* pack_kernel();
+  // ---- the same for one sample (one_sample_contract.cpp, one_sample_matrices.cpp)
+  // (to, packed W, x, bias, rows, columns), vectors of rows
+  llvm::Function* contract_rows_kernel(bool biased);
+  // (to, packed W, x, bias, elements between biases, rows, columns), vectors of columns
+  llvm::Function* contract_columns_kernel();
+  // (to, from, rows, columns, row stride, column stride, rows of a group)
+  llvm::Function* pack_groups_kernel();
+  // (accumulator, a, b, rows, columns)
+  llvm::Function* outer_one_kernel(bool wide);
   // (tile, solve, mask, code, t, h, state, steps)
   llvm::Function* failure_report();
   llvm::Constant* table(const schedule::Buffer& buffer);

@@ -44,7 +44,7 @@ void FunctionEmitter::gather_strided() {
     llvm::Value* to = bases_.at(id);
     llvm::Value* count = m_.extent(setup_, call_, buffer(id).size);
     counted_loop(b_, b_.getInt64(0), count, 1, [&](llvm::Value* i) {
-      llvm::Type* type = m_.lanes_of(element_type(buffer(id)));
+      llvm::Type* type = lanes_of(element_type(buffer(id)));
       llvm::Value* row = b_.CreateMaskedGather(type, lane_addresses(id, i), alignment(buffer(id)));
       llvm::Value* place = b_.CreateMul(i, b_.getInt64(m_.lanes));
       b_.CreateAlignedStore(row, b_.CreateInBoundsGEP(element_type(buffer(id)), to, place),
@@ -88,11 +88,11 @@ llvm::Value* FunctionEmitter::find_base(BufferId id) {
     case Storage::setting:
       return at_element(offsetof(runtime::Call, settings));
     case Storage::data:
-      return array(offsetof(runtime::Call, data));
+      return of_sample(id, array(offsetof(runtime::Call, data)));
     case Storage::noise:
-      return array(offsetof(runtime::Call, noise));
+      return of_sample(id, array(offsetof(runtime::Call, noise)));
     case Storage::output:
-      return array(offsetof(runtime::Call, outputs));
+      return of_sample(id, array(offsetof(runtime::Call, outputs)));
     case Storage::argument:
       return code_->getArg(3 + b.slot);
     case Storage::table:
@@ -115,7 +115,7 @@ llvm::Value* FunctionEmitter::lane_offsets(BufferId id) {
                 : m_.extent(setup_, call_, b.size);
   llvm::Value* places =
       tile_field(m_.pointer, by_sample ? offsetof(runtime::Tile, samples) : offsetof(runtime::Tile, rows));
-  llvm::Value* numbers = setup_.CreateAlignedLoad(m_.lanes_of(m_.index), places, llvm::Align(8));
+  llvm::Value* numbers = setup_.CreateAlignedLoad(lanes_of(m_.index), places, llvm::Align(8));
   known = setup_.CreateMul(numbers, setup_.CreateVectorSplat(m_.lanes, stride));
   return known;
 }

@@ -52,11 +52,15 @@ std::vector<BufferId> FunctionEmitter::carried_by(const Region& region) const {
 }
 
 void FunctionEmitter::for_loop(const Instruction& i) {
+  if (m_.one_sample()) {
+    if (const std::optional<Widening> found = widen(m_.program, definitions_, carried_by(i.regions[0]), i))
+      return widened_loop(i, *found);
+  }
   const std::vector<BufferId> ids = carried_by(i.regions[0]);
   const std::map<BufferId, llvm::Value*> outside = held_;
   const auto row = [&](BufferId id) {
     llvm::Type* type = element_type(buffer(id));
-    return in_rows(buffer(id)) ? static_cast<llvm::Type*>(m_.lanes_of(type)) : type;
+    return in_rows(buffer(id)) ? static_cast<llvm::Type*>(lanes_of(type)) : type;
   };
   Carried initial;
   for (const BufferId id : ids) {

@@ -26,7 +26,7 @@ struct Said {
 struct Arguments {
   std::string file;
   // common
-  std::string model, precision, method, adjoint, target = "cpu";
+  std::string model, precision, method, adjoint, target = "cpu", form = "automatic";
   std::optional<double> rtol, atol;
   uint64_t seed = 0;
   int threads = 0;

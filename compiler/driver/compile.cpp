@@ -31,6 +31,8 @@ void print_json(const CompileReport& r, const Arguments& arguments) {
   const ordered_json out = {{"model", r.model},
                             {"precision", r.precision},
                             {"target", r.target},
+                            {"form", r.form},
+                            {"form_reason", r.form_reason},
                             {"lanes", r.lanes},
                             {"data", describe(r.data)},
                             {"parameters", describe(r.parameters)},
@@ -56,8 +58,8 @@ void print_list(const char* title, const std::vector<Description>& list) {
 }
 
 void print_text(const CompileReport& r) {
-  std::printf("model %s, %s, %s, %d samples a tile\n", r.model.c_str(), r.precision.c_str(), r.target.c_str(),
-              r.lanes);
+  std::printf("model %s, %s, %s, form %s (%s), %d samples a tile\n", r.model.c_str(), r.precision.c_str(),
+              r.target.c_str(), r.form.c_str(), r.form_reason.c_str(), r.lanes);
   print_list("data", r.data);
   print_list("parameters", r.parameters);
   if (r.parameter_count > 0)

@@ -58,6 +58,9 @@ std::optional<Options> options_of(const Arguments& arguments) {
   options.rtol = arguments.rtol;
   options.atol = arguments.atol;
   options.precision = arguments.precision == "f32" ? Precision::f32 : Precision::f64;
+  options.form = arguments.form == "features" ? Form::features
+                 : arguments.form == "lanes"  ? Form::lanes
+                                              : Form::automatic;
   options.remarks = arguments.remarks;
   options.threads = arguments.threads;
   options.seed = arguments.seed;

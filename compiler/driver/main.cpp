@@ -49,6 +49,10 @@ void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
       ->type_name("N")
       ->check(whole_number(1, int64_t{1} << 31));
   app.add_option("--target", a.target, "cpu (the host)")->type_name("NAME")->check(not_empty());
+  app.add_option("--form", a.form, "vectors of samples (lanes) or of one sample's elements (features)")
+      ->type_name("FORM")
+      ->check(CLI::IsMember({"automatic", "lanes", "features"}))
+      ->default_str("automatic");
   app.add_option("--threads", a.threads, "threads (default: one for each core); results do not depend on it")
       ->type_name("N")
       ->check(whole_number(0, 4096));

@@ -34,7 +34,7 @@ struct Made {
 struct Wanted {
   const Model::State& model;
   std::set<std::string> shared;
-  int lanes;
+  embed::FormChoice form;
   bool ragged;
 
   std::shared_ptr<const embed::Unit> unit(Made& made, embed::Mode mode, const std::string& cache,
@@ -42,7 +42,7 @@ struct Wanted {
     const std::vector<std::string> names(shared.begin(), shared.end());
     const bool f64 = model.program->options.precision == Precision::f64;
     embed::Compiled compiled = embed::on_deep_stack(
-        [&] { return embed::compile(*made.module, *made.model, mode, names, lanes, f64, ragged, cache); });
+        [&] { return embed::compile(*made.module, *made.model, mode, names, form, f64, ragged, cache); });
     if (!compiled.unit)
       diagnostics.push_back(embed::plain(Severity::error, "cannot_compile", compiled.error));
     return compiled.unit;
@@ -242,16 +242,17 @@ Result<Bench> Model::bench(const Dataset& data, const Arrays& weights, const Ben
   out.model = name();
   out.precision = f64 ? "f64" : "f32";
   out.target = codegen::host_target().cpu;
-  out.form = "lanes";
   out.batch = given.batch > 0 ? given.batch : data.samples();
-  out.lanes = embed::choose_lanes(out.batch, f64);
+  const embed::FormChoice form = embed::choose_form(state->model, options, out.batch);
+  out.form = embed::name_of(form.form());
+  out.lanes = form.lanes;
   std::map<std::string, int64_t> lengths;
   for (size_t i = 0; i < binding.length_names.size(); ++i) {
     out.lengths.emplace_back(binding.length_names[i], binding.lengths[i]);
     lengths[binding.length_names[i]] = binding.lengths[i];
   }
 
-  const Wanted wanted{*state, data.state->shared, out.lanes, !binding.sample_lengths.empty()};
+  const Wanted wanted{*state, data.state->shared, form, !binding.sample_lengths.empty()};
   const embed::Mode mode = !has_loss()                       ? embed::Mode::forward
                            : state->model.parameters.empty() ? embed::Mode::inputs
                                                              : embed::Mode::gradient;

@@ -75,9 +75,9 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
 
   std::vector<Diagnostic> diagnostics;
   const bool f64 = options.precision == Precision::f64, ragged = !data.state->binding.sample_lengths.empty();
-  const int lanes = embed::choose_lanes(data.samples(), f64);
-  const auto recording = state->unit(data.state->shared, embed::Mode::record, lanes, ragged, diagnostics);
-  const auto replaying = state->unit(data.state->shared, embed::Mode::replay, lanes, ragged, diagnostics);
+  const embed::FormChoice form = embed::choose_form(state->model, options, data.samples());
+  const auto recording = state->unit(data.state->shared, embed::Mode::record, form, ragged, diagnostics);
+  const auto replaying = state->unit(data.state->shared, embed::Mode::replay, form, ragged, diagnostics);
   if (!recording || !replaying) return Result<GradientCheck>::failed(diagnostics);
   std::vector<int64_t> identities(static_cast<size_t>(data.samples())), rows(identities.size());
   std::iota(identities.begin(), identities.end(), 0);

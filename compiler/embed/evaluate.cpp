@@ -64,7 +64,7 @@ Run run_once(const Model::State& model, const Dataset& data, const Arrays& weigh
   }
   const bool f64 = options.precision == Precision::f64;
   const std::shared_ptr<const embed::Unit> unit =
-      model.unit(data.state->shared, mode, embed::choose_lanes(data.samples(), f64),
+      model.unit(data.state->shared, mode, embed::choose_form(model.model, options, data.samples()),
                  !data.state->binding.sample_lengths.empty(), out.diagnostics);
   if (!unit) return out;
   auto runner = std::make_unique<embed::Runner>(unit, *data.state, f64, options.threads, options.seed);
@@ -146,13 +146,15 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
   const Options& options = state->program->options;
   const bool f64 = options.precision == Precision::f64;
   const std::set<std::string> shared(shared_data.begin(), shared_data.end());
-  const int lanes = embed::choose_lanes(1024, f64);
+  const embed::FormChoice form = embed::choose_form(state->model, options, 1024);
   std::vector<Diagnostic> diagnostics;
   CompileReport report;
   report.model = name();
   report.precision = f64 ? "f64" : "f32";
   report.target = codegen::host_target().cpu;
-  report.lanes = lanes;
+  report.form = embed::name_of(form.form());
+  report.form_reason = form.why;
+  report.lanes = form.lanes;
   report.data = data();
   report.parameters = parameters();
   report.outputs = outputs();
@@ -160,7 +162,7 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
   for (const runtime::Parameter& p : embed::parameter_layout(state->model)) report.parameter_count += p.size;
   report.stages = state->program->stages;
   const embed::Mode mode = has_loss() ? embed::Mode::gradient : embed::Mode::forward;
-  const std::shared_ptr<const embed::Unit> unit = state->unit(shared, mode, lanes, false, diagnostics);
+  const std::shared_ptr<const embed::Unit> unit = state->unit(shared, mode, form, false, diagnostics);
   if (!unit) return Result<CompileReport>::failed(diagnostics);
   report.stages.insert(report.stages.end(), unit->stages.begin(), unit->stages.end());
   (has_loss() ? report.gradient_code_bytes : report.forward_code_bytes) = unit->code.code_bytes;
@@ -202,7 +204,8 @@ Result<std::string> Model::emit(const std::string& stage) const try {
   const bool f64 = state->program->options.precision == Precision::f64;
   const std::lock_guard guard(state->program->mutex);
   embed::Emitted emitted = embed::on_deep_stack([&] {
-    return embed::emit(*state->program->module, state->model, stage, embed::choose_lanes(1024, f64), f64);
+    const int lanes = embed::choose_form(state->model, state->program->options, 1024).lanes;
+    return embed::emit(*state->program->module, state->model, stage, lanes, f64);
   });
   if (!emitted.error.empty())
     return Result<std::string>::failed({embed::plain(Severity::error, "cannot_compile", emitted.error)});

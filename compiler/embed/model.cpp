@@ -174,9 +174,10 @@ void remark_on_code(const Program::State& program, const semantics::Model& model
                      : mode == Mode::replay ? "the loss along recorded steps"
                                             : "the loss and gradient";
   source::Diagnostics found;
+  const Form form = unit.lanes == 1 ? Form::features : Form::lanes;
   found.report(source::Id::machine_code, model.span, what, model.name,
-               program.options.precision == Precision::f64 ? "f64" : "f32", unit.lanes, unit.code.code_bytes,
-               unit.cached ? "kept from an earlier run" : "compiled anew");
+               program.options.precision == Precision::f64 ? "f64" : "f32", name_of(form), unit.form_reason,
+               unit.lanes, unit.code.code_bytes, unit.cached ? "kept from an earlier run" : "compiled anew");
   if (unit.code.code_bytes > large)
     found.report(source::Id::large_code, model.span, unit.code.code_bytes)
         .note(model.span,
@@ -210,17 +211,17 @@ std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std:
 }
 
 std::shared_ptr<const embed::Unit> Model::State::unit(const std::set<std::string>& shared, embed::Mode mode,
-                                                      int lanes, bool ragged,
+                                                      const embed::FormChoice& form, bool ragged,
                                                       std::vector<Diagnostic>& diagnostics) const {
   const std::lock_guard guard(mutex);
   const std::shared_ptr<Variant> made = variant(shared, diagnostics);
   if (!made) return nullptr;
-  std::shared_ptr<const embed::Unit>& slot = made->units[{mode, lanes, ragged}];
+  std::shared_ptr<const embed::Unit>& slot = made->units[{mode, form.lanes, ragged}];
   if (slot) return slot;
   const std::lock_guard graph_guard(program->mutex);
   const std::vector<std::string> names(shared.begin(), shared.end());
   embed::Compiled compiled = embed::on_deep_stack([&] {
-    return embed::compile(*made->module, made->model, mode, names, lanes,
+    return embed::compile(*made->module, made->model, mode, names, form,
                           program->options.precision == Precision::f64, ragged, program->options.cache);
   });
   if (!compiled.unit) diagnostics.push_back(embed::plain(Severity::error, "cannot_compile", compiled.error));

@@ -136,8 +136,8 @@ int64_t Unit::record_bytes_per_step(const std::map<std::string, int64_t>& known)
 }
 
 Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
-                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged,
-                 const std::string& cache) {
+                 const std::vector<std::string>& shared_data, const FormChoice& form, bool double_precision,
+                 bool ragged, const std::string& cache) {
   auto unit = std::make_shared<Unit>();
   StageClock clock(unit->stages);
   graph::limit(module.graph, most_derived_nodes);
@@ -149,7 +149,7 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   clock.stamp("derive");
   std::string refusal;
   const schedule::Program program =
-      schedule_results(model, derived, mode, lanes, double_precision, ragged, refusal);
+      schedule_results(model, derived, mode, form.lanes, double_precision, ragged, refusal);
   if (!refusal.empty()) return {nullptr, violation("schedule", refusal)};
   if (std::string wrong = violation("schedule", schedule::verify(program)); !wrong.empty())
     return {nullptr, wrong};
@@ -173,7 +173,8 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   }
   if (!code) return {nullptr, "internal error in jit: " + code.error};
   unit->interface = program.interface;
-  unit->lanes = lanes;
+  unit->lanes = form.lanes;
+  unit->form_reason = form.why;
   unit->cached = cached;
   unit->memory = memory_of(program);
   unit->code = std::move(*code);

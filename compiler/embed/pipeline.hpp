@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/embed/form.hpp"
 #include "compiler/embed/include/nodec/nodec.hpp"
 #include "compiler/jit/jit.hpp"
 #include "compiler/schedule/lower.hpp"
@@ -45,6 +46,7 @@ struct Memory {
 struct Unit {
   schedule::Interface interface;
   int lanes = 0;
+  std::string form_reason;
   jit::Code code;
   bool cached = false;  // it was kept from an earlier run
   Memory memory;
@@ -67,15 +69,15 @@ Derived derive_results(semantics::Module& module, const semantics::Model& model,
 // The pullback of a solve in the gradient of the model's loss; null when the loss does not depend on it.
 const graph::Lambda* pullback_of(semantics::Module& module, const semantics::Model& model, graph::Ref solve);
 
-// Every stage from `derive` on. `lanes`: samples a tile. Fails with a diagnostic's text.
+// Every stage from `derive` on. Fails with a diagnostic's text.
 struct Compiled {
   std::shared_ptr<const Unit> unit;
   std::string error;
 };
 // `cache`: a folder of kept objects (object_cache.hpp), "" for none.
 Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
-                 const std::vector<std::string>& shared_data, int lanes, bool double_precision, bool ragged,
-                 const std::string& cache);
+                 const std::vector<std::string>& shared_data, const FormChoice& form, bool double_precision,
+                 bool ragged, const std::string& cache);
 
 // The text of a stage: graph adjoint tile llvm asm.
 struct Emitted {

@@ -5,8 +5,6 @@
 #include <cstdio>
 #include <limits>
 
-#include "compiler/codegen/target.hpp"
-
 namespace nodec::embed {
 namespace {
 
@@ -84,14 +82,6 @@ std::string describe(const schedule::Interface& interface, int64_t sample, const
 }
 
 }  // namespace
-
-int choose_lanes(int64_t rows, bool double_precision) {
-  if (rows <= 4 && double_precision) return 4;
-  // With registers of 512 bits two full tiles of 16 beat three half-empty ones (spiral, 20 samples: 0.76 of
-  // the time).
-  static const bool wide = codegen::host_target().vector_bits >= 512;
-  return rows <= 8 || (!wide && rows < 24) ? 8 : 16;
-}
 
 Diagnostic run_failure(runtime::RunState state) {
   return plain(

@@ -20,9 +20,6 @@ struct Settings {
   uint64_t noise = 0;  // which draw of the samples' noise: in training, the step
 };
 
-// How many samples one tile takes: enough to fill the vector registers twice, fewer where samples are few.
-int choose_lanes(int64_t rows, bool double_precision);
-
 // What a run that was not done says.
 Diagnostic run_failure(runtime::RunState state);
 

@@ -52,8 +52,9 @@ struct Model::State {
   std::shared_ptr<Variant> variant(const std::set<std::string>& shared,
                                    std::vector<Diagnostic>& diagnostics) const;
   // Machine code, made on first use.
-  std::shared_ptr<const embed::Unit> unit(const std::set<std::string>& shared, embed::Mode mode, int lanes,
-                                          bool ragged, std::vector<Diagnostic>& diagnostics) const;
+  std::shared_ptr<const embed::Unit> unit(const std::set<std::string>& shared, embed::Mode mode,
+                                          const embed::FormChoice& form, bool ragged,
+                                          std::vector<Diagnostic>& diagnostics) const;
 };
 
 namespace embed {

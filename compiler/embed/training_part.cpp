@@ -88,7 +88,7 @@ std::unique_ptr<TrainingPart> TrainingPart::make(const TrainPart& part, const Tr
   const bool f64 = options.precision == Precision::f64;
   const auto runner = [&](const Dataset& data, Mode mode, int64_t rows) -> std::unique_ptr<Runner> {
     const std::shared_ptr<const Unit> unit =
-        model.state->unit(data.state->shared, mode, choose_lanes(rows, f64),
+        model.state->unit(data.state->shared, mode, choose_form(model.state->model, options, rows),
                           !data.state->binding.sample_lengths.empty(), diagnostics);
     if (!unit) return nullptr;
     return std::make_unique<Runner>(unit, *data.state, f64, options.threads, options.seed);
@@ -253,10 +253,10 @@ void TrainingPart::blame(const std::vector<double>& values, StepReport& report) 
     const Options& options = part_.model.state->program->options;
     const bool f64 = options.precision == Precision::f64;
     std::vector<Diagnostic> ignored;
-    const std::shared_ptr<const Unit> unit =
-        part_.model.state->unit(part_.data.state->shared, Mode::forward,
-                                choose_lanes(static_cast<int64_t>(sampler_.samples().size()), f64),
-                                !part_.data.state->binding.sample_lengths.empty(), ignored);
+    const std::shared_ptr<const Unit> unit = part_.model.state->unit(
+        part_.data.state->shared, Mode::forward,
+        choose_form(part_.model.state->model, options, static_cast<int64_t>(sampler_.samples().size())),
+        !part_.data.state->binding.sample_lengths.empty(), ignored);
     if (unit) {
       Runner forward(unit, *part_.data.state, f64, options.threads, options.seed);
       const bool ran = forward.run(sampler_.samples(), own(values), settings_, sampler_.identities()) ==

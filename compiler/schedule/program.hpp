@@ -134,7 +134,7 @@ enum class Opcode : uint8_t {
   tape_count,    // -> index
   set_tape_count,  // (index)
   // matrices. Sizes are constants (rows, columns); W is packed by `pack` into [⌈rows/4⌉][columns][4],
-  // zero-padded.
+  // zero-padded; the code of a program of one lane arranges it in the same room as it likes.
   pack,      // (first of source) plain source [rows][columns] (or [columns][rows] when transposed) -> plain
              // `buffer`
   contract,  // (first of destination, first of x[, first of bias]) buffer[r] = (bias[r] or 0) + Σ_k W[r, k] ·

@@ -28,6 +28,11 @@ model m {
 }
 )";
 
+const std::pair<Precision, Form> both_forms[] = {{Precision::f32, Form::lanes},
+                                                 {Precision::f64, Form::lanes},
+                                                 {Precision::f32, Form::features},
+                                                 {Precision::f64, Form::features}};
+
 Arrays random_samples(int64_t count) {
   std::mt19937_64 engine(7);
   std::uniform_real_distribution<double> uniform(0, 1);
@@ -62,10 +67,11 @@ void check_same(const Arrays& whole, const Arrays& part, const std::vector<int64
 
 TEST_CASE("loss and gradients have the same bits at any number of threads") {
   const Arrays data = random_samples(700);
-  for (const Precision precision : {Precision::f32, Precision::f64}) {
+  for (const auto& [precision, form] : both_forms) {
     Options options;
     options.precision = precision;
     options.threads = 1;
+    options.form = form;
     const Gradient one = Problem(relaxation, options).gradient(data);
     CHECK(std::isfinite(one.loss));
     for (const int threads : {2, 3, 8}) {
@@ -82,9 +88,10 @@ TEST_CASE("loss and gradients have the same bits at any number of threads") {
 TEST_CASE("outputs and steps of a sample are the same alone, in any batch and in any order") {
   const int64_t count = 300;
   const Arrays data = random_samples(count);
-  for (const Precision precision : {Precision::f32, Precision::f64}) {
+  for (const auto& [precision, form] : both_forms) {
     Options options;
     options.precision = precision;
+    options.form = form;
     const Problem problem(relaxation, options);
     const Evaluation whole = problem.evaluate(data);
     const SolveStatistics& steps = whole.solves.at(0);
@@ -109,14 +116,18 @@ TEST_CASE("outputs and steps of a sample are the same alone, in any batch and in
 
 TEST_CASE("a sample's gradient of data is the same beside others, but for the mean over the batch") {
   const Arrays data = random_samples(64);
-  const Problem problem(relaxation);
-  const Gradient whole = problem.gradient(data);
-  for (const int64_t row : {0, 13, 63}) {
-    const Gradient alone = problem.gradient(take(data, {row}));
-    for (const auto& [name, array] : alone.data) {
-      const Arrays expected = take(whole.data, {row});
-      for (size_t i = 0; i < array.values.size(); ++i)
-        CHECK(array.values[i] == 64 * expected.at(name).values[i]);  // a power of two: exact
+  for (const Form form : {Form::lanes, Form::features}) {
+    Options options;
+    options.form = form;
+    const Problem problem(relaxation, options);
+    const Gradient whole = problem.gradient(data);
+    for (const int64_t row : {0, 13, 63}) {
+      const Gradient alone = problem.gradient(take(data, {row}));
+      for (const auto& [name, array] : alone.data) {
+        const Arrays expected = take(whole.data, {row});
+        for (size_t i = 0; i < array.values.size(); ++i)
+          CHECK(array.values[i] == 64 * expected.at(name).values[i]);  // a power of two: exact
+      }
     }
   }
 }

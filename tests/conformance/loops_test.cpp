@@ -54,9 +54,12 @@ Arrays random_samples(int64_t count) {
 
 TEST_CASE("solves in a loop: a sample's result and steps are the same in any batch") {
   const Arrays data = random_samples(90);
-  for (const Precision precision : {Precision::f32, Precision::f64}) {
+  for (const auto& [precision, form] :
+       {std::pair(Precision::f32, Form::lanes), std::pair(Precision::f64, Form::lanes),
+        std::pair(Precision::f32, Form::features), std::pair(Precision::f64, Form::features)}) {
     Options options;
     options.precision = precision;
+    options.form = form;
     const Problem problem(ode_rnn, options);
     const Evaluation whole = problem.evaluate(data);
     CHECK(whole.failures.empty());

@@ -51,11 +51,14 @@ CompileReport report_of(const std::string& text) {
 }  // namespace
 
 TEST_CASE("wide layers give a sample the same bits in batches of any size") {
-  for (const Precision precision : {Precision::f32, Precision::f64}) {
+  for (const auto& [precision, form] :
+       {std::pair(Precision::f32, Form::lanes), std::pair(Precision::f64, Form::lanes),
+        std::pair(Precision::f32, Form::features)}) {
     for (const int width : {64, 1024}) {
       CAPTURE(width);
       Options options;
       options.precision = precision;
+      options.form = form;
       const Problem problem(layered(width, 2), options);
       const int64_t largest = width == 64 ? 1000 : 100;
       const Evaluation whole = problem.evaluate(samples(largest));

@@ -93,7 +93,11 @@ TEST_CASE("matrix times vectors, for shapes around the register tile and all wid
       }
       schedule::BatchResult expected = run.result;
       expected.outputs = {first};
-      CHECK(test::difference(expected, run.result) == "");
+      if (lanes > 1) {
+        CHECK(test::difference(expected, run.result) == "");
+      } else {
+        CHECK(test::distance(expected, run.result) < (wide ? 1e-14 : 1e-5));
+      }
     }
   }
 }

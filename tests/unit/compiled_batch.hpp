@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -191,6 +192,26 @@ inline std::string difference(const schedule::BatchResult& a, const schedule::Ba
     }
   }
   return compare("totals", a.totals, b.totals);
+}
+
+// The largest |a − b| / max(1, |a|) of outputs and totals; infinite where one alone is not a number or the
+// results' sizes, failures or statistics differ.
+inline double distance(schedule::BatchResult a, schedule::BatchResult b) {
+  const double infinite = std::numeric_limits<double>::infinity();
+  double largest = 0;
+  const auto compare = [&](std::vector<double>& x, std::vector<double>& y) {
+    if (x.size() != y.size()) largest = infinite;
+    for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+      const double difference = std::abs(x[i] - y[i]) / std::max(1.0, std::abs(x[i]));
+      const bool alike = x[i] == y[i] || (x[i] != x[i] && y[i] != y[i]);
+      if (!alike) largest = difference < infinite ? std::max(largest, difference) : infinite;
+    }
+    x.clear(), y.clear();
+  };
+  if (a.outputs.size() != b.outputs.size()) return infinite;
+  for (size_t slot = 0; slot < a.outputs.size(); ++slot) compare(a.outputs[slot], b.outputs[slot]);
+  compare(a.totals, b.totals);
+  return difference(a, b).empty() ? largest : infinite;
 }
 
 }  // namespace nodec::test

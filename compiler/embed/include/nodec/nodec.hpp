@@ -29,6 +29,9 @@ const char* version();
 std::string default_cache();
 
 enum class Precision { f32, f64 };
+// What a vector register holds: samples, or the elements of one sample. A sample's results never depend on
+// the others; between the forms they agree to rounding.
+enum class Form { automatic, lanes, features };
 
 // What a caller may override without touching the text.
 struct Options {
@@ -38,9 +41,10 @@ struct Options {
   std::string adjoint;
   std::optional<double> rtol, atol;
   Precision precision = Precision::f64;
-  int threads = 0;       // 0: one for each core
-  uint64_t seed = 0;     // of initial values, noise and shuffling
-  bool remarks = false;  // also say what the compiler decides, and what costs more than it looks
+  Form form = Form::automatic;  // by the number of samples and what the fields cost
+  int threads = 0;              // 0: one for each core
+  uint64_t seed = 0;            // of initial values, noise and shuffling
+  bool remarks = false;         // also say what the compiler decides, and what costs more than it looks
   // A folder of machine code to reuse and to add to, private to its user; "": none. Programs may share it.
   std::string cache;
 };
@@ -59,7 +63,8 @@ struct TimedStage {
 // What compiling found and cost.
 struct CompileReport {
   std::string model, precision, target;
-  int lanes = 0;
+  std::string form, form_reason;  // lanes or features, for a batch of 1024
+  int lanes = 0;                  // samples a tile
   std::vector<Description> data, parameters, outputs, metrics;
   int64_t parameter_count = 0;
   struct Field {

@@ -1,0 +1,24 @@
+// The form of a model's machine code: what a vector register holds, and how much of it a tile takes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "compiler/embed/include/nodec/nodec.hpp"
+#include "compiler/semantics/module.hpp"
+
+namespace nodec::embed {
+
+struct FormChoice {
+  int lanes;  // samples a tile; 1 is the features form: registers hold elements of one sample
+  std::string why;
+
+  Form form() const { return lanes == 1 ? Form::features : Form::lanes; }
+};
+const char* name_of(Form form);
+
+// By the number of samples that one call runs and the cost of the model's fields, unless the caller has
+// chosen.
+FormChoice choose_form(const semantics::Model& model, const Options& options, int64_t rows);
+
+}  // namespace nodec::embed
