@@ -63,8 +63,10 @@ class ModuleEmitter {
   llvm::Function* contract_columns_kernel();
   // (to, from, rows, columns, row stride, column stride, rows of a group)
   llvm::Function* pack_groups_kernel();
-  // (accumulator, a, b, rows, columns)
-  llvm::Function* outer_one_kernel(bool wide);
+  // (accumulator, a, b, rows, columns), vectors of columns
+  llvm::Function* outer_wide_kernel();
+  // (accumulator, a, b, rows), where columns are fewer than half a register holds
+  llvm::Function* outer_narrow_kernel(int columns);
   // (tile, solve, mask, code, t, h, state, steps)
   llvm::Function* failure_report();
   llvm::Constant* table(const schedule::Buffer& buffer);

@@ -5,6 +5,7 @@
 // the end. Eight multiply-adds are in flight either way: of eight registers of rows, or of fewer with the
 // columns dealt out over several sums. A shape alone decides the order of each sum.
 #include "compiler/codegen/module_emitter.hpp"
+#include "compiler/codegen/vector_memory.hpp"
 
 namespace nodec::codegen {
 
@@ -12,43 +13,13 @@ namespace {
 
 constexpr int chains = 8;
 
-class Multiplication {
+class Multiplication : protected VectorMemory {
  public:
-  Multiplication(Builder& b, llvm::Type* real, int width)
-      : b_(b),
-        real_(real),
-        type_(llvm::FixedVectorType::get(real, static_cast<unsigned>(width))),
-        alignment_(real->getPrimitiveSizeInBits() / 8),
-        width_(width) {}
+  using VectorMemory::VectorMemory;
 
-  llvm::Value* at(llvm::Value* base, llvm::Value* index) { return b_.CreateInBoundsGEP(real_, base, index); }
+ protected:
   llvm::Value* plus(llvm::Value* index, int64_t n) {
     return n == 0 ? index : b_.CreateAdd(index, b_.getInt64(n));
-  }
-  llvm::Value* zero() { return llvm::Constant::getNullValue(type_); }
-  llvm::Value* read(llvm::Value* address, llvm::Value* mask) {
-    if (mask) return b_.CreateMaskedLoad(type_, address, alignment_, mask, zero());
-    return b_.CreateAlignedLoad(type_, address, alignment_);
-  }
-  void write(llvm::Value* value, llvm::Value* address, llvm::Value* mask) {
-    if (mask) {
-      b_.CreateMaskedStore(value, address, alignment_, mask);
-    } else {
-      b_.CreateAlignedStore(value, address, alignment_);
-    }
-  }
-  llvm::Value* number(llvm::Value* address) { return b_.CreateAlignedLoad(real_, address, alignment_); }
-  llvm::Value* splat(llvm::Value* x) { return b_.CreateVectorSplat(static_cast<unsigned>(width_), x); }
-  llvm::Value* fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) {
-    return b_.CreateIntrinsic(llvm::Intrinsic::fma, {type_}, {x, y, z});
-  }
-  // The first `count` elements.
-  llvm::Value* first(llvm::Value* count) {
-    llvm::SmallVector<llvm::Constant*, 16> numbers;
-    for (int e = 0; e < width_; ++e) numbers.push_back(b_.getInt32(static_cast<uint32_t>(e)));
-    return b_.CreateICmpSLT(
-        llvm::ConstantVector::get(numbers),
-        b_.CreateVectorSplat(static_cast<unsigned>(width_), b_.CreateTrunc(count, b_.getInt32Ty())));
   }
   // Pairwise.
   llvm::Value* sum(llvm::ArrayRef<llvm::Value*> parts) {
@@ -69,12 +40,6 @@ class Multiplication {
     }
     return b_.CreateExtractElement(x, uint64_t{0});
   }
-
- protected:
-  Builder& b_;
-  llvm::Type *real_, *type_;
-  llvm::Align alignment_;
-  int width_;
 };
 
 class RowVectors : Multiplication {

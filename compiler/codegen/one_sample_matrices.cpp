@@ -1,5 +1,6 @@
 // Matrices of the features form: which way round a product runs, packing for it, and outer products.
 #include "compiler/codegen/function_emitter.hpp"
+#include "compiler/codegen/vector_memory.hpp"
 
 namespace nodec::codegen {
 
@@ -45,11 +46,15 @@ void FunctionEmitter::contract_one(const Instruction& i) {
 }
 
 void FunctionEmitter::outer_one(const Instruction& i) {
-  // Below half a register, masked columns cost more than one at a time.
-  const bool wide = 2 * i.columns >= m_.native();
-  b_.CreateCall(m_.outer_one_kernel(wide),
-                {address_of_one(i.buffer, operand(i, 0)), address_of_one(i.source, operand(i, 1)),
-                 address_of_one(i.third, operand(i, 2)), b_.getInt64(i.rows), b_.getInt64(i.columns)});
+  std::vector<llvm::Value*> arguments = {address_of_one(i.buffer, operand(i, 0)),
+                                         address_of_one(i.source, operand(i, 1)),
+                                         address_of_one(i.third, operand(i, 2)), b_.getInt64(i.rows)};
+  if (2 * i.columns < m_.native()) {
+    b_.CreateCall(m_.outer_narrow_kernel(static_cast<int>(i.columns)), arguments);
+    return;
+  }
+  arguments.push_back(b_.getInt64(i.columns));
+  b_.CreateCall(m_.outer_wide_kernel(), arguments);
 }
 
 llvm::Function* ModuleEmitter::pack_groups_kernel() {
@@ -79,47 +84,66 @@ llvm::Function* ModuleEmitter::pack_groups_kernel() {
       });
 }
 
-llvm::Function* ModuleEmitter::outer_one_kernel(bool wide) {
+llvm::Function* ModuleEmitter::outer_wide_kernel() {
+  return kernel("outer.wide", {pointer, pointer, pointer, index, index}, [&](llvm::Function* f, Builder& b) {
+    llvm::Value *rows = f->getArg(3), *columns = f->getArg(4);
+    const int width = native();
+    const VectorMemory memory(b, real, width);
+    llvm::Value* whole = b.CreateAnd(columns, b.getInt64(-width));
+    llvm::Value* mask = memory.first(b.CreateSub(columns, whole));
+    counted_loop(b, b.getInt64(0), rows, 1, [&](llvm::Value* r) {
+      llvm::Value* left = memory.splat(memory.number(memory.at(f->getArg(1), r)));
+      llvm::Value* row = memory.at(f->getArg(0), b.CreateMul(r, columns));
+      const auto add = [&](llvm::Value* k, llvm::Value* some) {
+        llvm::Value* place = memory.at(row, k);
+        llvm::Value* right = memory.read(memory.at(f->getArg(2), k), some);
+        memory.write(memory.fma(left, right, memory.read(place, some)), place, some);
+      };
+      counted_loop(b, b.getInt64(0), whole, width, [&](llvm::Value* k) { add(k, nullptr); });
+      guarded(b, b.CreateICmpSLT(whole, columns), [&] { add(whole, mask); });
+    });
+  });
+}
+
+// As many rows as a register has elements are `columns` registers of the accumulator, to which shuffles bring
+// the row and the column of each element.
+llvm::Function* ModuleEmitter::outer_narrow_kernel(int columns) {
   return kernel(
-      wide ? "outer.wide" : "outer.narrow", {pointer, pointer, pointer, index, index},
+      "outer.narrow." + std::to_string(columns), {pointer, pointer, pointer, index},
       [&](llvm::Function* f, Builder& b) {
-        llvm::Value *rows = f->getArg(3), *columns = f->getArg(4);
-        const llvm::Align alignment(real_bytes());
-        const auto at = [&](llvm::Value* base, llvm::Value* n) { return b.CreateInBoundsGEP(real, base, n); };
-        const int width = wide ? native() : 1;
-        llvm::Type* type = wide ? vector(real, width) : real;
-        const auto add = [&](llvm::Value* left, llvm::Value* place, llvm::Value* right, llvm::Value* mask) {
-          llvm::Value* zero = llvm::Constant::getNullValue(type);
-          const auto read = [&](llvm::Value* address) -> llvm::Value* {
-            if (mask) return b.CreateMaskedLoad(type, address, alignment, mask, zero);
-            return b.CreateAlignedLoad(type, address, alignment);
-          };
-          llvm::Value* sum =
-              b.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {left, read(right), read(place)});
-          if (mask) {
-            b.CreateMaskedStore(sum, place, alignment, mask);
-          } else {
-            b.CreateAlignedStore(sum, place, alignment);
+        llvm::Value* rows = f->getArg(3);
+        const int width = native();
+        const VectorMemory memory(b, real, width);
+        llvm::Value* right = memory.read(f->getArg(2), memory.first(b.getInt64(columns)));
+        llvm::SmallVector<llvm::Value*, 8> rights;
+        llvm::SmallVector<llvm::SmallVector<int, 16>, 8> row_of;
+        for (int v = 0; v < columns; ++v) {
+          llvm::SmallVector<int, 16> column_of;
+          row_of.emplace_back();
+          for (int e = v * width; e < (v + 1) * width; ++e) {
+            row_of.back().push_back(e / columns);
+            column_of.push_back(e % columns);
+          }
+          rights.push_back(b.CreateShuffleVector(right, column_of));
+        }
+        const auto block = [&](llvm::Value* row, llvm::Value* left) {
+          llvm::Value* a = memory.read(memory.at(f->getArg(1), row), left ? memory.first(left) : nullptr);
+          llvm::Value* first = memory.at(f->getArg(0), b.CreateMul(row, b.getInt64(columns)));
+          for (int v = 0; v < columns; ++v) {
+            llvm::Value* place = memory.at(first, b.getInt64(v * width));
+            llvm::Value* some = nullptr;
+            if (left) {
+              llvm::Value* end = b.CreateMul(left, b.getInt64(columns));
+              some = memory.first(b.CreateSub(end, b.getInt64(v * width)));
+            }
+            llvm::Value* here = b.CreateShuffleVector(a, row_of[static_cast<size_t>(v)]);
+            llvm::Value* sum = memory.fma(here, rights[static_cast<size_t>(v)], memory.read(place, some));
+            memory.write(sum, place, some);
           }
         };
-        llvm::Value* whole = b.CreateAnd(columns, b.getInt64(-width));
-        llvm::Value* mask = nullptr;
-        if (wide) {
-          llvm::SmallVector<llvm::Constant*, 16> numbers;
-          for (int e = 0; e < width; ++e) numbers.push_back(b.getInt32(static_cast<uint32_t>(e)));
-          llvm::Value* rest = b.CreateTrunc(b.CreateSub(columns, whole), b.getInt32Ty());
-          mask = b.CreateICmpSLT(llvm::ConstantVector::get(numbers), b.CreateVectorSplat(width, rest));
-        }
-        counted_loop(b, b.getInt64(0), rows, 1, [&](llvm::Value* r) {
-          llvm::Value* left = b.CreateAlignedLoad(real, at(f->getArg(1), r), alignment);
-          if (wide) left = b.CreateVectorSplat(width, left);
-          llvm::Value* row = at(f->getArg(0), b.CreateMul(r, columns));
-          counted_loop(b, b.getInt64(0), whole, width,
-                       [&](llvm::Value* k) { add(left, at(row, k), at(f->getArg(2), k), nullptr); });
-          if (!wide) return;
-          guarded(b, b.CreateICmpSLT(whole, columns),
-                  [&] { add(left, at(row, whole), at(f->getArg(2), whole), mask); });
-        });
+        llvm::Value* whole = b.CreateAnd(rows, b.getInt64(-width));
+        counted_loop(b, b.getInt64(0), whole, width, [&](llvm::Value* row) { block(row, nullptr); });
+        guarded(b, b.CreateICmpSLT(whole, rows), [&] { block(whole, b.CreateSub(rows, whole)); });
       });
 }
 
