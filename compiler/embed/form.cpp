@@ -1,5 +1,7 @@
 #include "compiler/embed/form.hpp"
 
+#include <algorithm>
+
 #include "compiler/codegen/target.hpp"
 #include "compiler/graph/cost.hpp"
 
@@ -9,6 +11,10 @@ namespace {
 // Up to so many samples a field with this many multiply-adds runs faster one sample at a time.
 constexpr int64_t few_samples = 6;
 constexpr int64_t matrix_work = 256;
+// A field with no products and so few operations waits for its own results with two registers of lanes: four
+// or more hide that.
+constexpr int64_t tiny_field = 64;
+constexpr int registers_of_tiny = 4;
 
 // Enough lanes to fill the vector registers twice, fewer where samples are few.
 int lanes_for(int64_t rows, bool double_precision) {
@@ -30,17 +36,25 @@ const char* name_of(Form form) {
 }
 
 FormChoice choose_form(const semantics::Model& model, const Options& options, int64_t rows) {
-  const int lanes = lanes_for(rows, options.precision == Precision::f64);
   if (options.form == Form::features) return {1, "as asked"};
-  if (options.form == Form::lanes) return {lanes, "as asked"};
+  const bool f64 = options.precision == Precision::f64;
   int64_t most = 0;
-  for (const semantics::SolveUse& use : model.solves)
-    most = std::max(most, graph::cost(*use.node->as<graph::SolveInfo>().field).multiply_adds);
+  bool tiny = !model.solves.empty();
+  for (const semantics::SolveUse& use : model.solves) {
+    const graph::SolveInfo& info = use.node->as<graph::SolveInfo>();
+    const graph::Cost cost = graph::cost(*info.field);
+    most = std::max(most, cost.multiply_adds);
+    // Lanes of an adaptive solve wait for the slowest of the tile.
+    tiny &= cost.multiply_adds + cost.operations <= tiny_field && info.rule != graph::StepRule::adaptive;
+  }
   const std::string samples = counted(rows, "sample");
-  if (rows == 1) return {1, samples};
-  if (rows <= few_samples && most >= matrix_work)
+  const bool asked = options.form == Form::lanes;
+  if (!asked && rows == 1) return {1, samples};
+  if (!asked && rows <= few_samples && most >= matrix_work)
     return {1, samples + " of " + std::to_string(most) + " multiply-adds an evaluation"};
-  return {lanes, samples};
+  const int wide = registers_of_tiny * codegen::host_target().vector_bits / 8 / (f64 ? 8 : 4);
+  if (tiny && rows >= 4 * wide) return {wide, samples + " of a tiny field"};
+  return {lanes_for(rows, f64), asked ? "as asked" : samples};
 }
 
 }  // namespace nodec::embed

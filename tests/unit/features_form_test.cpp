@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/codegen/target.hpp"
 #include "compiler/embed/include/nodec/nodec.hpp"
 
 namespace nodec {
@@ -215,6 +216,26 @@ TEST_CASE("the form follows the number of samples and the field's products") {
   CHECK_FALSE(features(decay, {{"x", Array{{2}, {1, 2}}}}));
   CHECK(features(matrices, {{"x", random_array({6, 5}, 1)}, {"t", times(6, 2)}}));
   CHECK_FALSE(features(matrices, {{"x", random_array({7, 5}, 1)}, {"t", times(7, 2)}}));
+}
+
+TEST_CASE("ensembles of tiny fields by steps of one size take four registers of lanes") {
+  const auto lanes_of = [](const std::string& method) {
+    Options options;
+    options.precision = Precision::f32;
+    const Program program = Program::from_text("m.node",
+                                               "field f { state x: real, v: real; x' = v; v' = -x }\n"
+                                               "model m { data a: real; let (x, v) = solve f(x = a, v = 0) "
+                                               "from 0 to 1 by " +
+                                                   method + "; output x; output v }",
+                                               options);
+    REQUIRE(program.ok());
+    const Result<CompileReport> report = program.model()->compile();
+    REQUIRE(report);
+    CHECK(report->form == "lanes");
+    return report->lanes;
+  };
+  CHECK(lanes_of("rk4(steps = 10)") == 4 * codegen::host_target().vector_bits / 32);
+  CHECK(lanes_of("tsit5(rtol = 1e-3)") == 16);
 }
 
 }  // namespace
