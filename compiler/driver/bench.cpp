@@ -46,6 +46,7 @@ ordered_json to_json(const Bench& b) {
   out["gradient_over_forward"] = or_null(ratio);
   out["forward_least_ms"] = b.forward.least;
   out["gradient_least_ms"] = or_null(least);
+  out["clock"] = b.clock;
   out["measurements"] = b.measurements;
   out["evaluations"] = b.evaluations;
   out["accepted"] = b.accepted;
@@ -93,8 +94,8 @@ void print_text(const Bench& b, bool random) {
     std::printf("  %-16s %s by %s: %.1f evaluations, %.1f steps, %.1f rejected a sample\n", "solve",
                 s.field.c_str(), s.method.c_str(), s.evaluations, s.accepted, s.rejected);
   std::printf("  %-16s %10.1f %%\n", "useful lanes", 100 * b.lane_efficiency);
-  std::printf("  %-16s %10.1f GFLOP/s, probed between %lld measurements\n", "peak", b.peak_gflops,
-              static_cast<long long>(b.measurements));
+  std::printf("  %-16s %10.1f GFLOP/s, probed between %lld measurements of %s time\n", "peak", b.peak_gflops,
+              static_cast<long long>(b.measurements), b.clock.c_str());
   std::printf("  %-16s %10lld bytes a sample\n", "memory", static_cast<long long>(b.bytes_per_sample));
   std::printf("  %-16s %10.1f ms", "compilation", b.compile_milliseconds);
   if (!b.stages_cached.empty()) std::printf(", %.1f with kept machine code", b.cached_milliseconds);

@@ -10,6 +10,7 @@
 #include "compiler/embed/deep_stack.hpp"
 #include "compiler/embed/peak.hpp"
 #include "compiler/embed/run.hpp"
+#include "compiler/embed/stopwatch.hpp"
 #include "compiler/graph/cost.hpp"
 
 namespace nodec {
@@ -146,15 +147,15 @@ class Timed {
   runtime::RunState warm_up() {
     constexpr double wanted = 3;
     runtime::RunState state = once();  // touches memory and fills the tapes
-    const Clock::time_point start = Clock::now();
+    const embed::Stopwatch watch(runner_.scheduler().threads());
     if (state == runtime::RunState::done) state = once();
-    repetitions_ = static_cast<int64_t>(std::clamp(wanted / (milliseconds_since(start) + 1e-6), 1.0, 1e4));
+    repetitions_ = static_cast<int64_t>(std::clamp(wanted / (watch.milliseconds() + 1e-6), 1.0, 1e4));
     return state;
   }
   double milliseconds() {
-    const Clock::time_point start = Clock::now();
+    const embed::Stopwatch watch(runner_.scheduler().threads());
     for (int64_t i = 0; i < repetitions_; ++i) once();
-    return milliseconds_since(start) / static_cast<double>(repetitions_);
+    return watch.milliseconds() / static_cast<double>(repetitions_);
   }
 
  private:
@@ -296,6 +297,7 @@ Result<Bench> Model::bench(const Dataset& data, const Arrays& weights, const Ben
       return failed({embed::run_failure(ran)});
   out.failures = forward.failures(identities);
   out.threads = forward.scheduler().threads();
+  out.clock = out.threads == 1 ? "processor" : "wall";
 
   embed::PeakProbe probe(f64, out.threads);
   if (!probe.error().empty())

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/codegen/probe.hpp"
+#include "compiler/embed/stopwatch.hpp"
 
 namespace nodec::embed {
 namespace {
@@ -59,9 +60,9 @@ double PeakProbe::run(int64_t rounds, double& seconds) {
         double_precision_ ? static_cast<const void*>(doubles) : static_cast<const void*>(floats);
     call.lengths = &rounds;
     call.totals = &total;
-    const Clock::time_point start = Clock::now();
+    const Stopwatch watch(threads_.count());
     code_.pool(&call, nullptr);
-    shares[static_cast<size_t>(worker)].seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    shares[static_cast<size_t>(worker)].seconds = watch.seconds();
   };
   threads_.run(job);
   seconds = shares[0].seconds;

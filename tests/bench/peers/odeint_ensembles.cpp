@@ -21,7 +21,8 @@ int run(int argc, char** argv) {
     if (method == "dopri5")
       integrate(odeint::make_controlled(tolerance, tolerance, odeint::runge_kutta_dopri5<State>()), u, end);
     else
-      integrate(odeint::make_controlled(tolerance, tolerance, odeint::runge_kutta_fehlberg78<State>()), u, end);
+      integrate(odeint::make_controlled(tolerance, tolerance, odeint::runge_kutta_fehlberg78<State>()), u,
+                end);
   });
 }
 

@@ -1,4 +1,5 @@
-// Ensembles by SUNDIALS: one trajectory after the other, by CVODE's Adams methods or ARKODE's explicit fifth order.
+// Ensembles by SUNDIALS: one trajectory after the other, by CVODE's Adams methods or ARKODE's explicit fifth
+// order.
 #include <arkode/arkode_erkstep.h>
 #include <cvode/cvode.h>
 #include <nvector/nvector_serial.h>

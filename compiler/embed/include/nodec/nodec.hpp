@@ -206,11 +206,12 @@ struct BenchOptions {
   int64_t batch = 0;   // samples of a run, drawn from the data in order and again from the first; 0: all
   double seconds = 1;  // about as long, beside compilation; at least three measurements are made
 };
-// What a model costs on data. Times are wall time of a run on prepared data, as in a training step without
-// the optimizer.
+// What a model costs on data. Times are those of a run on prepared data, as in a training step without the
+// optimizer.
 struct Bench {
   std::string model, precision, target;
-  std::string form;  // how a tile is laid out: "lanes" (a sample a lane)
+  std::string form;   // how a tile is laid out: "lanes" (a sample a lane)
+  std::string clock;  // of one thread its processor time ("processor"), of several wall time ("wall")
   int64_t batch = 0;
   int threads = 0, lanes = 0;  // lanes: samples of a tile
   std::vector<std::pair<std::string, int64_t>> lengths;
