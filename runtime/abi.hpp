@@ -67,6 +67,7 @@ struct Tape {
   void* base;
   int64_t bytes;
   int64_t count;  // entries in use
+  int64_t worth;  // bytes up to which entries that can be computed anew are better kept
 };
 
 // One tile on one thread.

@@ -48,6 +48,12 @@ void release(std::vector<Tape>& tapes) {
 
 }  // namespace
 
+int64_t worth_keeping(int threads) {
+  const int64_t whole = ::sysconf(_SC_LEVEL3_CACHE_SIZE);
+  const int64_t sharing = threads > 0 ? threads : std::max<int64_t>(1, ::sysconf(_SC_NPROCESSORS_ONLN));
+  return std::clamp<int64_t>(whole / 2 / sharing, int64_t{4} << 20, int64_t{16} << 20);
+}
+
 Recorded::~Recorded() { release(tapes_); }
 
 // One thread's tile and its memory. `grow` finds the limit behind the tile that generated code hands back.
@@ -96,7 +102,8 @@ Scheduler::Scheduler(const Code& code, int threads, int64_t tape_bytes)
   for (Worker& worker : workers_) {
     worker.sample_of_lane.resize(static_cast<size_t>(code.lanes));
     worker.row_of_lane.resize(static_cast<size_t>(code.lanes));
-    worker.own_tapes.resize(static_cast<size_t>(code.tapes), Tape{});
+    const int64_t worth = worth_keeping(threads_.count()) / std::max(1, code.tapes);
+    worker.own_tapes.resize(static_cast<size_t>(code.tapes), Tape{nullptr, 0, 0, worth});
     worker.tape_limit = tape_limit_;
     worker.samples = worker.sample_of_lane.data();
     worker.rows = worker.row_of_lane.data();

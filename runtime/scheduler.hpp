@@ -76,6 +76,10 @@ struct LaneUse {
   int64_t useful = 0, computed = 0;
 };
 
+// Bytes up to which tapes of one of `threads` threads (0: as many as the machine runs) are better kept than
+// computed anew: its share of the last level of the cache, within bounds.
+int64_t worth_keeping(int threads);
+
 class Scheduler {
  public:
   // `tape_bytes` bounds the tapes of all threads together; 0: three quarters of the machine's memory.

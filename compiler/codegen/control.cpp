@@ -57,8 +57,18 @@ void FunctionEmitter::instruction(const Instruction& i) {
       return fill(i);
     case Opcode::copy:
       return copy(i);
+    case Opcode::lend:
+      return lend(i);
     case Opcode::reserve:
       return reserve(i);
+    case Opcode::tape_room: {
+      const Buffer& tape = buffer(i.buffer);
+      llvm::Value* row = b_.getInt64(element_bytes(m_.program, tape.kind) * m_.lanes);
+      llvm::Value* entry = setup_.CreateMul(m_.extent(setup_, call_, tape.size), row);
+      values_[i.result] =
+          b_.CreateUDiv(m_.field(b_, m_.index, tape_address(tape), offsetof(runtime::Tape, worth)), entry);
+      return;
+    }
     case Opcode::tape_count:
       values_[i.result] =
           m_.field(b_, m_.index, tape_address(buffer(i.buffer)), offsetof(runtime::Tape, count));

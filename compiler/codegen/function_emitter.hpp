@@ -91,6 +91,7 @@ class FunctionEmitter {
   llvm::Value* tile_field(llvm::Type* type, int64_t offset);
   llvm::Value* tape_address(const schedule::Buffer& buffer);
   void reserve(const schedule::Instruction& i);
+  void lend(const schedule::Instruction& i);
 
   // ---- matrices.cpp
   void pack(const schedule::Instruction& i);

@@ -205,4 +205,23 @@ void FunctionEmitter::copy(const Instruction& i) {
   });
 }
 
+void FunctionEmitter::lend(const Instruction& i) {
+  llvm::Value *first = operand(i, 0), *count = operand(i, 1), *mask = spread(operand(i, 2));
+  llvm::Type* bits = b_.getIntNTy(static_cast<unsigned>(m_.lanes));
+  llvm::Value* lenders = b_.CreateBitCast(mask, bits);
+  guarded(b_, b_.CreateICmpNE(lenders, llvm::ConstantInt::get(bits, 0)), [&] {
+    llvm::Value* lender = b_.CreateZExtOrTrunc(
+        b_.CreateIntrinsic(llvm::Intrinsic::cttz, {bits}, {lenders, b_.getTrue()}), m_.index);
+    counted_loop(b_, first, b_.CreateAdd(first, count), 1, [&](llvm::Value* row) {
+      const Buffer& b = buffer(i.buffer);
+      llvm::Value* address = element_address(i.buffer, row);
+      llvm::Type* type = element_type(b);
+      llvm::Value* own = b_.CreateAlignedLoad(m_.lanes_of(type), address, alignment(b));
+      llvm::Value* lent =
+          b_.CreateAlignedLoad(type, b_.CreateInBoundsGEP(type, address, lender), alignment(b));
+      b_.CreateAlignedStore(b_.CreateSelect(mask, own, spread(lent)), address, alignment(b));
+    });
+  });
+}
+
 }  // namespace nodec::codegen

@@ -9,11 +9,10 @@ namespace nodec::codegen {
 
 namespace {
 
-constexpr int row_block = 4;
 // Columns transposed at a time: a few kilobytes of the first-level cache.
 constexpr int64_t chunk = 64;
-// Rows and lanes that are transposed in registers.
-constexpr int transposed_block = 4;
+// Rows of a tile past the last whole one.
+constexpr int rest_rows = 4;
 
 // The transpose of n vectors of n elements, n a power of two: log n rounds of interleaving halves.
 void transpose(Builder& b, llvm::SmallVectorImpl<llvm::Value*>& rows) {
@@ -51,6 +50,8 @@ class OuterSum {
         columns_(f->getArg(4)),
         live_(f->getArg(5)) {
     width_ = static_cast<int>(std::min<int64_t>(2 * m.native(), chunk));
+    // Sums, two registers of columns and one of a row's own element stay in registers.
+    tile_rows_ = m.target.vector_bits == 512 ? 8 : 4;
     llvm::AllocaInst* memory = b.CreateAlloca(real_, b.getInt64(chunk * m.lanes));
     memory->setAlignment(llvm::Align(64));
     transposed_ = memory;
@@ -61,14 +62,19 @@ class OuterSum {
       llvm::Value* count = smaller(b_, b_.CreateSub(columns_, first), b_.getInt64(chunk));
       transpose_columns(first, count);
       llvm::Value* whole = b_.CreateAnd(count, b_.getInt64(-width_));
-      counted_loop(b_, b_.getInt64(0), ceiling(rows_, row_block), row_block, [&](llvm::Value* row) {
+      llvm::Value* whole_rows = b_.CreateAnd(rows_, b_.getInt64(-tile_rows_));
+      const auto across = [&](llvm::Value* row, int rows, bool clamped) {
         counted_loop(b_, b_.getInt64(0), whole, width_,
-                     [&](llvm::Value* k) { tile(row, first, k, nullptr); });
+                     [&](llvm::Value* k) { tile(row, rows, clamped, first, k, nullptr); });
         guarded(b_, b_.CreateICmpSLT(whole, count), [&] {
           llvm::Value* left = b_.CreateVectorSplat(width_, b_.CreateSub(count, whole));
-          tile(row, first, whole, b_.CreateICmpSLT(numbers(), left));
+          tile(row, rows, clamped, first, whole, b_.CreateICmpSLT(numbers(), left));
         });
-      });
+      };
+      counted_loop(b_, b_.getInt64(0), whole_rows, tile_rows_,
+                   [&](llvm::Value* row) { across(row, tile_rows_, false); });
+      counted_loop(b_, whole_rows, ceiling(rows_, rest_rows), rest_rows,
+                   [&](llvm::Value* row) { across(row, rest_rows, true); });
     });
   }
 
@@ -87,7 +93,7 @@ class OuterSum {
   // transposed[lane][k] = b[first + k][lane]
   void transpose_columns(llvm::Value* first, llvm::Value* count) {
     int block = 1;
-    while (block < transposed_block && m_.lanes % (2 * block) == 0) block *= 2;
+    while (block < m_.native() && m_.lanes % (2 * block) == 0) block *= 2;
     llvm::Type* type = m_.vector(real_, block);
     llvm::Value* last = b_.CreateSub(count, b_.getInt64(1));
     counted_loop(b_, b_.getInt64(0), ceiling(count, block), block, [&](llvm::Value* k) {
@@ -107,17 +113,18 @@ class OuterSum {
     });
   }
 
-  // Four rows of `width` columns, those of the mask.
-  void tile(llvm::Value* row, llvm::Value* first, llvm::Value* k, llvm::Value* mask) {
+  // `rows` rows of `width` columns, those of the mask. Clamped: rows past the end are computed and dropped.
+  void tile(llvm::Value* row, int rows, bool clamped, llvm::Value* first, llvm::Value* k, llvm::Value* mask) {
     llvm::Type* type = m_.vector(real_, width_);
     llvm::Value* last = b_.CreateSub(rows_, b_.getInt64(1));
     llvm::Value* column = b_.CreateAdd(first, k);
-    llvm::SmallVector<llvm::Value*, 4> places, lefts;
+    llvm::SmallVector<llvm::Value*, 8> places, lefts;
     Carried sums;
-    for (int r = 0; r < row_block; ++r) {
-      llvm::Value* clamped = smaller(b_, b_.CreateAdd(row, b_.getInt64(r)), last);
-      places.push_back(at(sums_, b_.CreateAdd(b_.CreateMul(clamped, columns_), column)));
-      lefts.push_back(at(left_, scaled(clamped, m_.lanes)));
+    for (int r = 0; r < rows; ++r) {
+      llvm::Value* own = b_.CreateAdd(row, b_.getInt64(r));
+      if (clamped) own = smaller(b_, own, last);
+      places.push_back(at(sums_, b_.CreateAdd(b_.CreateMul(own, columns_), column)));
+      lefts.push_back(at(left_, scaled(own, m_.lanes)));
       if (mask) {
         llvm::Value* zero = llvm::Constant::getNullValue(type);
         sums.push_back(b_.CreateMaskedLoad(type, places[r], alignment_, mask, zero));
@@ -125,24 +132,30 @@ class OuterSum {
         sums.push_back(b_.CreateAlignedLoad(type, places[r], alignment_));
       }
     }
-    sums = counted_loop(b_, b_.getInt64(0), live_, 1, sums, [&](llvm::Value* lane, Carried s) {
+    const auto add_lane = [&](llvm::Value* lane, Carried s) {
       llvm::Value* right =
           b_.CreateAlignedLoad(type, at(transposed_, b_.CreateAdd(scaled(lane, chunk), k)), alignment_);
-      for (int r = 0; r < row_block; ++r) {
+      for (int r = 0; r < rows; ++r) {
         llvm::Value* left = b_.CreateAlignedLoad(real_, at(lefts[r], lane), alignment_);
         s[r] = b_.CreateIntrinsic(llvm::Intrinsic::fma, {type},
                                   {b_.CreateVectorSplat(width_, left), right, s[r]});
       }
       return s;
-    });
-    for (int r = 0; r < row_block; ++r) {
-      guarded(b_, b_.CreateICmpSLT(b_.CreateAdd(row, b_.getInt64(r)), rows_), [&] {
+    };
+    sums = counted_loop(b_, b_.getInt64(0), live_, 1, sums, add_lane);
+    for (int r = 0; r < rows; ++r) {
+      const auto store = [&] {
         if (mask) {
           b_.CreateMaskedStore(sums[r], places[r], alignment_, mask);
         } else {
           b_.CreateAlignedStore(sums[r], places[r], alignment_);
         }
-      });
+      };
+      if (clamped) {
+        guarded(b_, b_.CreateICmpSLT(b_.CreateAdd(row, b_.getInt64(r)), rows_), store);
+      } else {
+        store();
+      }
     }
   }
 
@@ -152,7 +165,7 @@ class OuterSum {
   llvm::Align alignment_;
   llvm::Value *sums_, *left_, *right_, *rows_, *columns_, *live_;
   llvm::Value* transposed_;
-  int width_;
+  int width_, tile_rows_;
 };
 
 }  // namespace

@@ -44,6 +44,7 @@ void print_json(const CompileReport& r, const Arguments& arguments) {
                             {"gradient_code_bytes", r.gradient_code_bytes},
                             {"bytes_per_sample", r.bytes_per_sample},
                             {"record_bytes_per_step", r.record_bytes_per_step},
+                            {"kept_bytes_per_step", r.kept_bytes_per_step},
                             {"stages_ms", stages},
                             {"total_ms", r.total_milliseconds},
                             {"diagnostics", to_json(arguments.said->diagnostics)}};
@@ -85,6 +86,9 @@ void print_text(const CompileReport& r) {
   std::printf("memory: %lld bytes a sample", static_cast<long long>(r.bytes_per_sample));
   if (r.record_bytes_per_step > 0)
     std::printf(", and %lld for each of its accepted steps", static_cast<long long>(r.record_bytes_per_step));
+  if (r.kept_bytes_per_step > 0)
+    std::printf("; %lld more of the stages while the cache holds them",
+                static_cast<long long>(r.kept_bytes_per_step));
   std::printf("\n");
   std::printf("compiled in %.1f ms\n", r.total_milliseconds);
 }

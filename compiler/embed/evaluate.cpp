@@ -170,6 +170,7 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
 
   report.bytes_per_sample = unit->bytes_per_sample();
   report.record_bytes_per_step = unit->record_bytes_per_step();
+  report.kept_bytes_per_step = unit->kept_bytes_per_step();
 
   for (const semantics::SolveUse& use : state->model.solves) {
     const graph::SolveInfo& info = use.node->as<graph::SolveInfo>();

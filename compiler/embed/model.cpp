@@ -7,6 +7,7 @@
 #include "compiler/embed/parameters.hpp"
 #include "compiler/graph/evaluate.hpp"
 #include "runtime/initialize.hpp"
+#include "runtime/scheduler.hpp"
 #include "runtime/weights.hpp"
 
 namespace nodec {
@@ -186,6 +187,9 @@ void remark_on_code(const Program::State& program, const semantics::Model& model
   if (unit.record_bytes_per_step() > 0)
     found.report(source::Id::step_records, model.span, model.name, unit.record_bytes_per_step())
         .note(model.span, "'adjoint backsolve' keeps none");
+  if (unit.kept_bytes_per_step() > 0)
+    found.report(source::Id::step_activations, model.span, model.name, unit.kept_bytes_per_step(),
+                 runtime::worth_keeping(program.options.threads));
   for (const source::Diagnostic& d : found.all()) list.push_back(convert(program.files, d));
 }
 

@@ -71,7 +71,8 @@ Memory memory_of(const schedule::Program& program) {
   Memory memory;
   for (const schedule::Buffer& b : program.buffers) {
     if (b.storage == schedule::Storage::tape) {
-      memory.step = memory.step + bytes_of(program, b);
+      graph::Extent& sum = b.cache ? memory.kept : memory.step;
+      sum = sum + bytes_of(program, b);
     } else if (b.storage == schedule::Storage::frame ||
                (b.storage == schedule::Storage::accumulator && b.unreduced)) {
       graph::Extent& sum = b.lanes || b.unreduced ? memory.sample : memory.tile;
@@ -129,6 +130,10 @@ std::span<const Stage> stages() { return pipeline; }
 
 int64_t Unit::bytes_per_sample(const std::map<std::string, int64_t>& known) const {
   return evaluate(memory.sample, known) + (evaluate(memory.tile, known) + lanes - 1) / lanes;
+}
+
+int64_t Unit::kept_bytes_per_step(const std::map<std::string, int64_t>& known) const {
+  return evaluate(memory.kept, known);
 }
 
 int64_t Unit::record_bytes_per_step(const std::map<std::string, int64_t>& known) const {

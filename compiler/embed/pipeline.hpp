@@ -38,9 +38,10 @@ enum class Mode {
   replay,    // loss, along recorded steps
 };
 
-// Bytes of working memory: of each sample, of a tile for all its samples, of each accepted step's record.
+// Bytes of working memory: of each sample, of a tile for all its samples, of each accepted step's record, of
+// what is kept of it besides while the cache holds it.
 struct Memory {
-  graph::Extent sample, tile, step;
+  graph::Extent sample, tile, step, kept;
 };
 
 struct Unit {
@@ -55,6 +56,7 @@ struct Unit {
   // Working memory of a sample, and what is recorded of each of its accepted steps; an unknown length is 1.
   int64_t bytes_per_sample(const std::map<std::string, int64_t>& lengths = {}) const;
   int64_t record_bytes_per_step(const std::map<std::string, int64_t>& lengths = {}) const;
+  int64_t kept_bytes_per_step(const std::map<std::string, int64_t>& lengths = {}) const;
 };
 
 // The named results of a mode: per-sample ones by their names (outputs, `loss`, `data:NAME`), others as

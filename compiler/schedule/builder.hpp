@@ -96,8 +96,10 @@ class Builder : public graph::Primitives {
   void accumulate(BufferId b, Value index, Value value);
   void fill(BufferId b, Value first, Value count, Value value);
   void copy(BufferId to, Value to_first, BufferId from, Value from_first, Value count);
+  void lend(BufferId b, Value first, Value count, Value mask);
   void reserve(BufferId tape, Value entries);
-  Value tape_count(BufferId tape);
+  Value tape_count(BufferId tape) { return of_tape(Opcode::tape_count, tape); }
+  Value tape_room(BufferId tape) { return of_tape(Opcode::tape_room, tape); }
   void set_tape_count(BufferId tape, Value count);
   void pack(BufferId to, BufferId from, Value from_first, int64_t rows, int64_t columns, bool transposed);
   void contract(BufferId to, Value to_first, BufferId packed, BufferId x, Value x_first, int64_t rows,
@@ -148,6 +150,7 @@ class Builder : public graph::Primitives {
   bool constant_of(Value v, int64_t& x) const;
   Instruction& append(Instruction instruction);
   Region nested(const std::function<void()>& write);
+  Value of_tape(Opcode opcode, BufferId tape);
   void note_lengths(const graph::Extent& e);
 
   Program& program_;

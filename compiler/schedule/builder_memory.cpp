@@ -68,8 +68,15 @@ void Builder::reserve(BufferId tape, Value entries) {
   append(std::move(i));
 }
 
-Value Builder::tape_count(BufferId tape) {
-  Instruction i{.opcode = Opcode::tape_count};
+void Builder::lend(BufferId b, Value first, Value count, Value mask) {
+  Instruction i{.opcode = Opcode::lend};
+  i.operands = {first, count, mask};
+  i.buffer = b;
+  append(std::move(i));
+}
+
+Value Builder::of_tape(Opcode opcode, BufferId tape) {
+  Instruction i{.opcode = opcode};
   i.buffer = tape;
   i.result = fresh({Kind::index, false});
   const Value result = i.result;

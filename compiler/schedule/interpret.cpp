@@ -180,6 +180,18 @@ class Machine : public interpreter::Arithmetic<Real> {
         put(to, to_first + e, l, read(from, at), tainted_at(from, at));
       }
   }
+  void lend(const Instruction& i) {
+    const Place p = resolve(i.buffer);
+    const int64_t first = need_index(i.operands[0]), count = need_index(i.operands[1]);
+    int lender = 0;
+    while (lender < lanes_ && !need(i.operands[2], lender).integer) ++lender;
+    if (lender == lanes_) return;
+    for (int64_t row = first; row < first + count; ++row) {
+      const int64_t from = element(p, row, lender);
+      for (int l = 0; l < lanes_; ++l)
+        if (!need(i.operands[2], l).integer) put(p, row, l, read(p, from), tainted_at(p, from));
+    }
+  }
   void reserve(const Instruction& i) {
     const Buffer& buffer = program_.buffers[i.buffer];
     if (!tile_) throw Fault{"no tape outside a tile"};
@@ -275,9 +287,19 @@ void Machine<Real>::step(const Instruction& i) {
     case Opcode::copy:
       copy(i);
       break;
+    case Opcode::lend:
+      lend(i);
+      break;
     case Opcode::reserve:
       reserve(i);
       break;
+    case Opcode::tape_room: {
+      if (!tile_) throw Fault{"no tape outside a tile"};
+      const Buffer& buffer = program_.buffers[i.buffer];
+      const int64_t entry = buffer.size.evaluate(lengths_) * lanes_ * bytes(buffer.kind);
+      set(i.result, 0, word(tile_->tapes[buffer.slot].worth / std::max<int64_t>(1, entry)), false);
+      break;
+    }
     case Opcode::tape_count:
       if (!tile_) throw Fault{"no tape outside a tile"};
       set(i.result, 0, word(tile_->tapes[program_.buffers[i.buffer].slot].count), false);

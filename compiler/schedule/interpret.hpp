@@ -31,6 +31,7 @@ struct Batch {
   std::vector<double> settings;
   std::vector<int64_t> lengths;
   std::vector<int32_t> sample_lengths;  // [sample][length], or empty
+  int64_t tape_worth = 1 << 16;         // of every tape (runtime::Tape::worth)
 };
 struct BatchResult {
   std::string fault;                         // "" when it ran

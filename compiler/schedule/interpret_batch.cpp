@@ -82,7 +82,7 @@ BatchResult run(const Program& program, const Batch& batch) {
     std::vector<int64_t> rows(program.lanes);
     for (int l = 0; l < program.lanes; ++l) rows[l] = std::min(first + l, batch.samples - 1);
     TapeStore store;
-    store.tapes.resize(tapes);
+    store.tapes.resize(tapes, {nullptr, 0, 0, batch.tape_worth});
     store.memory.resize(tapes);
     store.tile.samples = rows.data();
     store.tile.rows = rows.data();

@@ -1,8 +1,6 @@
 // Graph -> tile program: results are sorted by rate, then written function by function.
 #include "compiler/schedule/lower.hpp"
 
-#include <set>
-
 #include "compiler/schedule/program_writer.hpp"
 #include "compiler/schedule/solves.hpp"
 #include "compiler/schedule/tensors.hpp"
@@ -25,16 +23,16 @@ Program lower(const Request& request, SolveLowering& solvers, std::string* refus
   }
 
   std::vector<Ref> sums;
-  std::set<Ref> recorded;
+  Adjoints adjoints;
   for (const Ref node : graph::postorder(values)) {
     if (node->is(NodeKind::batch_sum)) sums.push_back(node);
-    if (node->is(NodeKind::adjoint)) recorded.insert(node->operands[0]);
+    if (node->is(NodeKind::adjoint)) adjoints[node->operands[0]].push_back(node);
   }
 
   Program& program = writer.program();
   program.pool = writer.function("pool");
   program.epilogue = writer.function("epilogue");
-  Solves solves(writer, solvers, recorded);
+  Solves solves(writer, solvers, std::move(adjoints));
   Tensors pool(writer, program.pool, {.clear_idle = true},
                [&](Tensors& tensors, Ref node) { solves.write(tensors, node); });
   Tensors epilogue(writer, program.epilogue, {.uniform = true, .epilogue = true});

@@ -169,6 +169,10 @@ void Tensors::plan_wish(const Wish& wish) {
   switch (wish.what) {
     case Wish::What::store:
       return stream(wish.node);
+    case Wish::What::keep:
+      planned_[wish.node] = wish.to;
+      forced_.insert(wish.node);
+      return read(wish.node, 1);
     case Wish::What::output:
     case Wish::What::deposit:
       return read(wish.node, 1);

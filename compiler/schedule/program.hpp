@@ -64,6 +64,7 @@ struct Buffer {
   // accumulator: unreduced [size][lane] rather than [size] (sums over lanes postponed to the end of the
   // chunk: small ones)
   bool unreduced = false;
+  bool cache = false;  // tape: its entries can be computed anew (see tape_room)
 };
 
 enum class Opcode : uint8_t {
@@ -130,8 +131,11 @@ enum class Opcode : uint8_t {
                  // the index may be lanes. Idle lanes must carry zeros (select before)
   fill,          // (first, count, value): value uniform
   copy,          // (destination first, source first, count) `buffer` <- `source`, same spread
+  lend,          // (first, count, lanes mask): lanes outside the mask take the value of the first lane inside
+                 // it; nothing where the mask is empty
   reserve,       // (entries): makes room for that many entries on the tape `buffer`
   tape_count,    // -> index
+  tape_room,     // -> index: how many entries are worth keeping on the tape `buffer`; no promise
   set_tape_count,  // (index)
   // matrices. Sizes are constants (rows, columns); W is packed by `pack` into [⌈rows/4⌉][columns][4],
   // zero-padded; the code of a program of one lane arranges it in the same room as it likes.

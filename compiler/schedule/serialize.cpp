@@ -43,7 +43,7 @@ class Writer {
   }
   void write(const ValueType& type) { all(type.kind, type.lanes); }
   void write(const Buffer& b) {
-    all(b.name, b.kind, b.lanes, b.storage, b.size, b.slot, b.offset, b.values, b.unreduced);
+    all(b.name, b.kind, b.lanes, b.storage, b.size, b.slot, b.offset, b.values, b.unreduced, b.cache);
   }
   void write(const CallArgument& argument) { all(argument.buffer, argument.offset); }
   void write(const Instruction& i) {

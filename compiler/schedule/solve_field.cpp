@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "compiler/schedule/activations.hpp"
+
 namespace nodec::schedule {
 
 using graph::Extent;
@@ -23,12 +25,13 @@ bool inside(Ref node, const graph::Lambda* lambda) {
   return std::binary_search(node->free.begin(), node->free.end(), lambda->height);
 }
 
-// Gives the lambda's variables, found in its body by their index, their places.
-void locate_variables(Tensors& body, const graph::Lambda* lambda, const std::vector<Location>& places) {
-  for (const Ref node : graph::postorder(lambda->results)) {
+// Gives a binder's variables, found in what is computed of them by their index, their places.
+void locate_variables(Tensors& body, std::span<const Ref> results, int binder,
+                      const std::vector<Location>& places) {
+  for (const Ref node : graph::postorder(results)) {
     if (!node->is(NodeKind::variable)) continue;
     const graph::Variable& variable = node->as<graph::Variable>();
-    if (variable.binder == lambda->height) body.locate(node, places[static_cast<size_t>(variable.index)]);
+    if (variable.binder == binder) body.locate(node, places[static_cast<size_t>(variable.index)]);
   }
 }
 
@@ -51,12 +54,22 @@ void Solves::Field::adjoint(Ref node, std::vector<Destination> destinations) {
   pulls_.clear();
 }
 
+void Solves::Field::tape(Ref adjoint) {
+  const graph::Lambda &field = *solve_->as<graph::SolveInfo>().field,
+                      &pullback = *adjoint->as<graph::AdjointInfo>().pullback;
+  owner_.writer_.rates().classify(field.results);
+  owner_.writer_.rates().classify(pullback.results);
+  const std::span<const Ref> captured = frontier_of(solve_);
+  left_ = schedule::activations(field, pullback, captured, owner_.writer_.rates());
+  for (const Ref node : left_) left_rows_ += node->type.size().value();
+}
+
 void Solves::Field::within(Builder& b, Value running) {
   if (running_ == none) running_ = b.frame("running", 1, true, Kind::integer);
   b.store(running_, b.index(0), b.select(running, b.integer(1), b.integer(0)));
 }
 
-void Solves::Field::evaluate(Builder& b, Value t, Rows z, const Slopes& k) {
+void Solves::Field::evaluate(Builder& b, Value t, Rows z, const Slopes& k, Rows activations) {
   const bool quadratures = k.quadratures.buffer != none && states_.quadratures() > 0;
   const Compiled& compiled = field(quadratures);
   b.store(time_, b.index(0), t);
@@ -64,13 +77,15 @@ void Solves::Field::evaluate(Builder& b, Value t, Rows z, const Slopes& k) {
   arguments.push_back({k.states.buffer, k.states.offset});
   if (quadratures) arguments.push_back({k.quadratures.buffer, k.quadratures.offset});
   if (compiled.masked) arguments.push_back({running_, b.index(0)});
+  if (left_rows_ > 0) arguments.push_back({activations.buffer, activations.offset});
   capture(b, compiled, arguments);
   b.call(compiled.function, std::move(arguments));
 }
 
 void Solves::Field::pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar,
-                         bool frontier) {
-  const Pulled pulled{z_bar.buffer != none, t_bar.buffer != none, frontier};
+                         bool frontier, Rows activations) {
+  const bool left = left_rows_ > 0 && activations.buffer != none;
+  const Pulled pulled{z_bar.buffer != none, t_bar.buffer != none, frontier, left};
   if (!pulled.state && !pulled.time && (!frontier || destinations_.empty())) return;
   const Compiled& compiled = pullback(pulled);
   b.store(time_, b.index(0), t);
@@ -78,6 +93,7 @@ void Solves::Field::pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows 
   arguments.push_back({kappa.states.buffer, kappa.states.offset});
   if (states_.quadratures() > 0) arguments.push_back({kappa.quadratures.buffer, kappa.quadratures.offset});
   if (compiled.masked) arguments.push_back({running_, b.index(0)});
+  if (left) arguments.push_back({activations.buffer, activations.offset});
   if (pulled.state) arguments.push_back({z_bar.buffer, z_bar.offset});
   if (pulled.time) arguments.push_back({t_bar.buffer, t_bar.offset});
   if (frontier) {
@@ -92,7 +108,7 @@ void Solves::Field::pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows 
 const Solves::Compiled& Solves::Field::field(bool quadratures) {
   const graph::Lambda* lambda = solve_->as<graph::SolveInfo>().field;
   Compiled& compiled =
-      owner_.fields_[{lambda, again_ && holds_solve(lambda), states_.quadrature(), quadratures}];
+      owner_.fields_[{lambda, again_ && holds_solve(lambda), states_.quadrature(), quadratures, left_}];
   if (!compiled.compiled()) compile_field(lambda, compiled, quadratures);
   return compiled;
 }
@@ -130,7 +146,7 @@ Solves::Scope Solves::Field::scope_of(const graph::Lambda* lambda, bool again) c
   scope.nested = true;
   scope.again = again;
   for (const Ref node : graph::postorder(lambda->results)) {
-    if (node->is(NodeKind::adjoint)) scope.recorded.insert(node->operands[0]);
+    if (node->is(NodeKind::adjoint)) scope.adjoints[node->operands[0]].push_back(node);
   }
   return scope;
 }
@@ -153,6 +169,18 @@ void Solves::Field::finish(Tensors& body, Compiled& compiled) {
   }
 }
 
+std::vector<Location> Solves::Field::places_of_left(Compiled& compiled) {
+  std::vector<Location> places;
+  if (left_rows_ == 0) return places;
+  const BufferId rows = argument(compiled.function, "activations", left_rows_);
+  int64_t first = 0;
+  for (const Ref node : left_) {
+    places.push_back({rows, first, row_major(node->type.shape)});
+    first += node->type.size().value();
+  }
+  return places;
+}
+
 void Solves::Field::compile_field(const graph::Lambda* lambda, Compiled& compiled, bool quadratures) {
   compiled.function = owner_.writer_.function("field");
   owner_.writer_.rates().classify(lambda->results);
@@ -162,12 +190,15 @@ void Solves::Field::compile_field(const graph::Lambda* lambda, Compiled& compile
   const BufferId k = argument(compiled.function, "k", states_.read());
   const BufferId rates = quadratures ? argument(compiled.function, "rates", states_.quadratures()) : none;
   mask(compiled, scope);
+  const std::vector<Location> left = places_of_left(compiled);
   Tensors body(owner_.writer_, compiled.function,
                {.inside = lambda, .frontier = frontier_of(solve_), .running = scope.running},
                structured(scope));
   std::vector<Location> places{{t, 0, {}}};
   for (size_t s = 0; s < states_.count(); ++s) places.push_back(states_.apart(z, none, s));
-  locate_variables(body, lambda, places);
+  locate_variables(body, lambda->results, lambda->height, places);
+  locate_variables(body, left_, lambda->height, places);
+  for (size_t i = 0; i < left_.size(); ++i) body.keep_at(left_[i], left[i]);
   for (size_t s = 0; s < states_.count(); ++s)
     if (quadratures || !states_.quadrature(s)) body.store(lambda->results[s], states_.apart(k, rates, s));
   finish(body, compiled);
@@ -184,13 +215,15 @@ void Solves::Field::compile_pull(Compiled& compiled, const Pulled& pulled) {
   const BufferId rates =
       states_.quadratures() > 0 ? argument(compiled.function, "kappa_rates", states_.quadratures()) : none;
   mask(compiled, scope);
+  const std::vector<Location> left = pulled.left ? places_of_left(compiled) : std::vector<Location>{};
   Tensors body(owner_.writer_, compiled.function,
                {.inside = lambda, .frontier = frontier_of(adjoint_), .running = scope.running},
                structured(scope));
   std::vector<Location> places{{t, 0, {}}};
   for (size_t s = 0; s < states_.count(); ++s) places.push_back(states_.apart(z, none, s));
   for (size_t s = 0; s < states_.count(); ++s) places.push_back(states_.apart(kappa, rates, s));
-  locate_variables(body, lambda, places);
+  locate_variables(body, lambda->results, lambda->height, places);
+  for (size_t i = 0; i < left.size(); ++i) body.locate(left_[i], left[i]);
   if (pulled.state) {
     const BufferId z_bar = argument(compiled.function, "z_bar", states_.read());
     for (size_t s = 0; s < states_.count(); ++s)

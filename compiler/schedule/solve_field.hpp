@@ -26,18 +26,22 @@ class Solves::Field : public FieldCode {
   Field(Solves& owner, Tensors& tensors, graph::Ref solve, bool again);
 
   void adjoint(graph::Ref node, std::vector<Destination> destinations);
+  // What evaluations leave is for this adjoint's pullback.
+  void tape(graph::Ref adjoint);
   // Compiles what the solver will call.
   void prepare() { field(states_.quadratures() > 0); }
-  void prepare_pull() { pullback({true, false, true}); }
+  void prepare_pull() { pullback({true, false, true, left_rows_ > 0}); }
 
-  void evaluate(Builder& b, Value t, Rows z, const Slopes& k) override;
-  void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar, bool frontier) override;
+  void evaluate(Builder& b, Value t, Rows z, const Slopes& k, Rows activations) override;
+  int64_t activations() override { return left_rows_; }
+  void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar, bool frontier,
+            Rows activations) override;
   void within(Builder& b, Value running) override;
 
  private:
   // What a pullback gives.
   struct Pulled {
-    bool state, time, frontier;
+    bool state, time, frontier, left;  // left: given the activations
     auto operator<=>(const Pulled&) const = default;
   };
 
@@ -54,6 +58,8 @@ class Solves::Field : public FieldCode {
   Tensors::Structured structured(Scope& scope);
   void finish(Tensors& body, Compiled& compiled);
   void compile_field(const graph::Lambda* lambda, Compiled& compiled, bool quadratures);
+  // Where the activations are in an argument of the function, each without gaps.
+  std::vector<Location> places_of_left(Compiled& compiled);
   void compile_pull(Compiled& compiled, const Pulled& pulled);
 
   Solves& owner_;
@@ -63,6 +69,9 @@ class Solves::Field : public FieldCode {
   const StateLayout states_;
   std::vector<Destination> destinations_;
   std::map<Pulled, Compiled> pulls_;
+  // Of a taped solve: what evaluations leave, row after row.
+  std::vector<graph::Ref> left_;
+  int64_t left_rows_ = 0;
   BufferId time_ = none, running_ = none;
 };
 

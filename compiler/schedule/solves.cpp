@@ -32,9 +32,9 @@ void name_elements(const std::string& name, const graph::Type& type, std::vector
 
 }  // namespace
 
-Solves::Solves(ProgramWriter& writer, SolveLowering& solvers, std::set<Ref> recorded)
+Solves::Solves(ProgramWriter& writer, SolveLowering& solvers, Adjoints adjoints)
     : writer_(writer), solvers_(solvers) {
-  pool_.recorded = std::move(recorded);
+  pool_.adjoints = std::move(adjoints);
 }
 Solves::~Solves() = default;
 
@@ -131,14 +131,26 @@ void Solves::take_controls(Tensors& tensors, SolveTask& task) {
 
 // A solve that runs once a step keeps one run's record at a time, for the adjoint in the same function; a
 // recording of the whole program keeps them all, in order, and is replayed in that order.
-void Solves::choose_recording(SolveTask& task, const Scope& scope) {
+void Solves::choose_recording(Tensors& tensors, SolveTask& task, const Scope& scope) {
   const graph::SolveInfo& info = task.node->as<graph::SolveInfo>();
-  const bool unwound = scope.recorded.count(task.node) != 0 && info.adjoint == graph::AdjointKind::checkpoint;
+  const auto adjoints = scope.adjoints.find(task.node);
+  const bool unwound = adjoints != scope.adjoints.end() && info.adjoint == graph::AdjointKind::checkpoint;
   if (info.rule == graph::StepRule::recurrence) return;
   task.recording = writer_.request().recording;
   task.appends = scope.nested && task.recording != Recording::no;
   if (task.recording == Recording::no && unwound) task.recording = Recording::record;
   if (task.recording != Recording::no) task.tape_slot = writer_.program().interface.tapes++;
+  task.taped = unwound;
+  if (!unwound) return;
+  task.activation_slot = writer_.program().interface.tapes++;
+  // Cotangents of times take the stages' derivatives, and so do stages that serve dense output alone. What is
+  // replayed has moved.
+  const int times = info.state_count();
+  const bool derivatives = std::any_of(adjoints->second.begin(), adjoints->second.end(), [&](Ref adjoint) {
+    return tensors.wanted(adjoint, times) || tensors.wanted(adjoint, times + 1);
+  });
+  task.keeps = !derivatives && info.tableau->stages() == info.tableau->main_stages &&
+               writer_.request().recording == Recording::no;
 }
 
 // What is replayed run by run begins with its first run.
@@ -165,11 +177,12 @@ void Solves::write_solve(Tensors& tensors, Ref node, Scope& scope) {
   task.initial = {initial, b.index(0)};
   take_times(tensors, task);
   take_controls(tensors, task);
-  choose_recording(task, scope);
+  choose_recording(tensors, task, scope);
   const BufferId results = b.frame("states", task.times * Extent(task.elements));
   task.results = {results, b.index(0)};
   solve.field = std::make_unique<Field>(*this, tensors, node, scope.again);
   task.field = solve.field.get();
+  if (task.taped && scope.adjoints.at(node).size() == 1) solve.field->tape(scope.adjoints.at(node)[0]);
   solve.field->prepare();
   rewind(b, scope);
   solvers_.forward(b, task);

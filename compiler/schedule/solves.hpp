@@ -13,10 +13,12 @@
 
 namespace nodec::schedule {
 
+// By solve, the adjoints that unwind it.
+using Adjoints = std::map<graph::Ref, std::vector<graph::Ref>>;
+
 class Solves {
  public:
-  // `recorded`: the solves that an adjoint unwinds.
-  Solves(ProgramWriter& writer, SolveLowering& solvers, std::set<graph::Ref> recorded);
+  Solves(ProgramWriter& writer, SolveLowering& solvers, Adjoints adjoints);
   ~Solves();
 
   // A Tensors::Structured.
@@ -30,10 +32,10 @@ class Solves {
   };
   // A function that solves are written in: the pool, a recurrence's field or its pullback.
   struct Scope {
-    std::set<graph::Ref> recorded;  // the solves that an adjoint unwinds
-    BufferId running = none;        // an argument: 1 in the lanes that count; none: all that are live
-    bool nested = false;            // called by a recurrence, once a step
-    bool again = false;             // a pullback, which repeats the solves of the field
+    Adjoints adjoints;
+    BufferId running = none;  // an argument: 1 in the lanes that count; none: all that are live
+    bool nested = false;      // called by a recurrence, once a step
+    bool again = false;       // a pullback, which repeats the solves of the field
     Value live = none;
     std::map<graph::Ref, std::unique_ptr<Solve>> solves;
   };
@@ -50,7 +52,7 @@ class Solves {
   void write_adjoint(Tensors& tensors, graph::Ref node, Scope& scope);
   void take_times(Tensors& tensors, SolveTask& task);
   void take_controls(Tensors& tensors, SolveTask& task);
-  void choose_recording(SolveTask& task, const Scope& scope);
+  void choose_recording(Tensors& tensors, SolveTask& task, const Scope& scope);
   void describe(SolveTask& task, const Scope& scope);
   Value live(Builder& b, Scope& scope);
   void rewind(Builder& b, const Scope& scope);
@@ -59,8 +61,9 @@ class Solves {
   SolveLowering& solvers_;
   Scope pool_;
   // By lambda; whether of a scope that repeats; which states are quadratures; whether their derivatives are
-  // computed.
-  std::map<std::tuple<const graph::Lambda*, bool, std::vector<bool>, bool>, Compiled> fields_;
+  // computed; what is left for the pullback.
+  std::map<std::tuple<const graph::Lambda*, bool, std::vector<bool>, bool, std::vector<graph::Ref>>, Compiled>
+      fields_;
   std::map<graph::Ref, int> numbers_;  // in Interface::solves
   std::vector<BufferId> replayed_;     // tapes of solves that run several times, to be read from their start
 };

@@ -33,12 +33,16 @@ class FieldCode {
  public:
   virtual ~FieldCode() = default;
   // k ← f(t, z), of the quadratures only if k has a place for them; t: lanes real.
-  virtual void evaluate(Builder& b, Value t, Rows z, const Slopes& k) = 0;
+  // With a place for them, the activations that `pull` takes are left there.
+  virtual void evaluate(Builder& b, Value t, Rows z, const Slopes& k, Rows activations) = 0;
+  // Rows of the activations of one evaluation, of a solve that is taped.
+  virtual int64_t activations() = 0;
   // With κ the cotangent of k: z_bar ← κᵀ∂f/∂z and t_bar[1] ← κᵀ∂f/∂t (overwritten), each if it has a place;
   // and, if `frontier`, adds κᵀ∂f/∂c to the cotangent of everything c that the field captures (parameters,
-  // inputs). Lanes that must not contribute have κ = 0 and finite z (select before the call).
-  virtual void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar,
-                    bool frontier) = 0;
+  // inputs). Lanes that must not contribute have κ = 0 and z, activations of a lane that may (select before
+  // the call). Given `activations` of f(t, z), nothing of them is computed again.
+  virtual void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar, bool frontier,
+                    Rows activations) = 0;
   // The lanes that count in the calls that follow (boolean): a recurrence's step solves and reports in those
   // alone.
   virtual void within(Builder& b, Value running) {
@@ -84,6 +88,11 @@ struct SolveTask {
   // after an entry that says how many they are. Otherwise a run begins the tape anew.
   bool appends = false;
   Value first_entry = none;  // of this run (index), set by forward
+  // An adjoint in this function pulls what evaluations leave; steps' states and activations are worth keeping
+  // for it, on a tape of their own, unless it needs more of the stages than that.
+  bool taped = false, keeps = false;
+  int activation_slot = 0;
+  BufferId activation_tape = none;  // created by forward
 };
 
 // The adjoint of a solve in the same function.

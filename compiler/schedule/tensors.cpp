@@ -11,6 +11,7 @@ Tensors::Tensors(ProgramWriter& writer, FunctionId function, const Role& role, S
     : writer_(writer), role_(role), structured_(std::move(structured)), b_(writer.program(), function) {}
 
 void Tensors::store(Ref node, const Location& to) { wishes_.push_back({Wish::What::store, node, to}); }
+void Tensors::keep_at(Ref node, const Location& at) { wishes_.push_back({Wish::What::keep, node, at}); }
 void Tensors::output(Ref node, const Location& to) { wishes_.push_back({Wish::What::output, node, to}); }
 void Tensors::deposit(Ref node, const Location& to) { wishes_.push_back({Wish::What::deposit, node, to}); }
 
@@ -103,6 +104,8 @@ void Tensors::write() {
     switch (wish.what) {
       case Wish::What::store:
         store_into(wish.node, wish.to);
+        break;
+      case Wish::What::keep:
         break;
       case Wish::What::output:
         store_output(wish);

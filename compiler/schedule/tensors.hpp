@@ -64,6 +64,7 @@ class Tensors {
   void deposit(graph::Ref node,
                const Location& to);  // added: over live lanes to an accumulator, per lane to others
   Location keep(graph::Ref node);    // in a dense buffer of its own
+  void keep_at(graph::Ref node, const Location& at);  // there, without gaps; others read it from there
   void write();
 
   // Of Structured, while its node is written: operands become dense buffers, or are stored at a place of
@@ -95,7 +96,7 @@ class Tensors {
 
  private:
   struct Wish {
-    enum class What : uint8_t { store, output, deposit, outer, scatter, place, part } what;
+    enum class What : uint8_t { store, keep, output, deposit, outer, scatter, place, part } what;
     graph::Ref node;
     Location to;
     bool negative = false;

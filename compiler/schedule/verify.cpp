@@ -307,10 +307,16 @@ class Verifier {
           fault("the copy changes the layout");
         return;
       }
+      case Opcode::lend:
+        writable(i.buffer);
+        rows_of(i.buffer, true);
+        for (size_t n = 0; n < 2; ++n) want_uniform(i, n, Kind::index);
+        return want_lanes(i, 2, Kind::boolean);
       case Opcode::reserve:
       case Opcode::set_tape_count:
         want_uniform(i, 0, Kind::index);
         [[fallthrough]];
+      case Opcode::tape_room:
       case Opcode::tape_count: {
         const Buffer* b = buffer(i.buffer);
         if (b && b->storage != Storage::tape) fault("@" + b->name + " is no tape");

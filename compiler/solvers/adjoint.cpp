@@ -26,7 +26,7 @@ class Adjoint {
         task_(task),
         p_(b, *task.solve),
         f_(recomputed()),
-        s_(make_stages(b, p_.rk, f_, true, false, p_.dense)),
+        s_(make_taped_stages(b, p_.rk, f_, p_.dense, p_.task.field->activations())),
         powers_(interpolant_powers(p_.rk)),
         z_(frame_rows(b, "state", p_.size)),
         lambda_(frame_rows(b, "lambda", p_.elements)),
@@ -41,7 +41,9 @@ class Adjoint {
         step_h_bar_(b, "step_h_bar"),
         stop_time_(b, "stop_time"),
         stopping_(b, "stopping") {
+    if (leaves()) spare_ = frame_rows(b, "activations", p_.task.field->activations());
     if (task_.times) t_pulled_ = frame_rows(b, "t_pulled", 1);
+    if (p_.stopping() && leaves()) unread_ = frame_rows(b, "unread", p_.size);
     if (!p_.dense) return;
     z_bar_ = frame_rows(b, "observed_bar", p_.elements);
     k_bar_ = frame_rows(b, "stages_observed_bar", stages() * p_.size);
@@ -59,6 +61,7 @@ class Adjoint {
   int last() const { return p_.rk.main_stages - 1; }
   int stages() const { return p_.dense ? p_.rk.stages() : p_.rk.main_stages; }
   int dense_stages() const { return stages() - p_.rk.main_stages; }
+  bool leaves() const { return p_.task.field->activations() > 0; }
   bool equal_steps() const { return p_.info.rule == graph::StepRule::equal_steps; }
   Value zero() { return b_.splat(b_.real(0)); }
   void add(const Variable& to, Value x) { to.set(b_, b_.add(to.get(b_), x)); }
@@ -71,8 +74,8 @@ class Adjoint {
   System recomputed() {
     System f = p_.system();
     if (!task_.times) f.quadratures = 0;
-    f.evaluate = [this](Builder& builder, Value t, Rows y, const Slopes& k) {
-      p_.task.field->evaluate(builder, taken_at(builder, t), y, k);
+    f.evaluate = [this](Builder& builder, Value t, Rows y, const Slopes& k, Rows activations) {
+      p_.task.field->evaluate(builder, taken_at(builder, t), y, k, activations);
     };
     return f;
   }
@@ -93,7 +96,7 @@ class Adjoint {
     fill(b_, nu_.quadratures, p_.quadratures, 0);
     clear_observed();
     cursor_.set(b_, p_.count);
-    if (!takes_all()) start_at_end();
+    next_activations(b_, p_);
     if (!task_.times) return;
     for (const Variable* x : {&t_bar_, &t1_bar_, &step_bar_}) x->set(b_, zero());
     b_.fill(task_.times_bar.buffer, task_.times_bar.offset, b_.extent(p_.task.times), b_.real(0));
@@ -113,21 +116,20 @@ class Adjoint {
     const Value kept = b_.less(b_.real(0), entry.kept);
     const Value h = b_.select(kept, entry.h, b_.real(0));
     const Value t = entry.t;
-    const Slopes first = s_.slopes(b_, 0);
-    copy(b_, z_, entry.z, p_.size);
-    // A lane that did not step may hold anything in k_0; with h = 0 it must not reach a stage.
-    each_element(b_, 0, f_.size, 1, [&](Value d) {
-      store(b_, first.states, d, b_.select(kept, load(b_, entry.first.states, d), b_.real(0)));
-    });
-    each_element(b_, 0, f_.quadratures, 1, [&](Value d) {
-      store(b_, first.quadratures, d, b_.select(kept, load(b_, entry.first.quadratures, d), b_.real(0)));
-    });
     const Value stops = p_.stopping() ? b_.equal(entry.kept, b_.real(3)) : schedule::none;
     if (p_.stopping()) {
       stop_time_.set(b_, entry.to);
       stopping_.set(b_, stops);
     }
-    take_stages(t, h);
+    const Value after_last = b_.tape_count(p_.task.activation_tape);
+    if (p_.task.keeps) {
+      const Value lost = b_.integer_less(entry.activations, b_.index(0));
+      take_entry(b_, p_, b_.select(lost, after_last, entry.activations), s_);
+      b_.if_then(lost, [&] { take_stages(entry, kept, t, h); });
+    } else {
+      take_entry(b_, p_, after_last, s_);
+      take_stages(entry, kept, t, h);
+    }
     if (p_.stopping()) pull_beginning(stops, entry.to);
     if (task_.times) {
       step_t_bar_.set(b_, zero());
@@ -152,28 +154,19 @@ class Adjoint {
     if (p_.dense) b_.if_then(observing, [&] { clear_observed(); });
   }
 
-  // Whether the derivative of every stage is needed: otherwise that of the last main stage but one would
-  // serve the proposal alone, which is known.
-  bool takes_all() const { return task_.times || dense_stages() > 0; }
-
-  // The states of all main stages. The last one's is the next step's first state, or where the solve ended.
-  void take_stages(Value t, Value h) {
-    if (takes_all()) return attempt(b_, f_, p_.rk, t, h, z_, s_);
-    for (int i = 1; i < last() - 1; ++i) take_stage(b_, f_, p_.rk, i, t, h, z_, s_);
-    if (last() > 1) form_stage(b_, p_.rk, last() - 1, h, z_, s_);
-    copy(b_, s_.state(b_, p_.rk, last()), end_, p_.size);
-    copy(b_, end_, z_, p_.size);
-  }
-
-  void start_at_end() {
-    end_ = frame_rows(b_, "end", p_.size);
-    const Rows results = p_.task.results;
-    const Value i = b_.max(b_.integer(0), b_.integer_sub(p_.count, b_.integer(1)));
-    each_element(b_, 0, p_.size, 3, [&](Value d) {
-      const Value state = b_.load(results.buffer, result_index(b_, results, i, p_.elements, d));
-      // A failed lane's is not a number, and its cotangents, which are zero, must stay so.
-      store(b_, end_, d, b_.select(finite(b_, state), state, load(b_, p_.task.initial, d)));
-    });
+  // All main stages, computed again.
+  void take_stages(const TapeEntry& entry, Value kept, Value t, Value h) {
+    const Slopes first = s_.slopes(b_, 0);
+    copy(b_, z_, entry.z, p_.size);
+    // A lane that did not step may hold anything in k_0; with h = 0 it must not reach a stage.
+    auto take = [&](Rows to, Rows from, int64_t count) {
+      each_element(b_, 0, count, 1,
+                   [&](Value d) { store(b_, to, d, b_.select(kept, load(b_, from, d), b_.real(0))); });
+    };
+    take(first.states, entry.first.states, f_.size);
+    take(first.quadratures, entry.first.quadratures, f_.quadratures);
+    attempt(b_, f_, p_.rk, t, h, z_, s_);
+    finish(b_, f_, p_.rk, t, h, s_);
   }
 
   // The only observation there is.
@@ -198,7 +191,9 @@ class Adjoint {
       };
       each_element(b_, 0, p_.size, 2, [&](Value d) { move(kappa_.states, nu_.states, d); });
       each_element(b_, 0, p_.quadratures, 2, [&](Value d) { move(kappa_.quadratures, nu_.quadratures, d); });
-      p_.task.field->pull(b_, to, s_.state(b_, p_.rk, last()), kappa_, pulled, t_pulled_, true);
+      const Rows y = s_.state(b_, p_.rk, last());
+      if (leaves()) p_.task.field->evaluate(b_, to, y, {unread_, {}}, spare_);
+      p_.task.field->pull(b_, to, y, kappa_, pulled, t_pulled_, true, spare_);
       each_element(b_, 0, p_.size, 2, [&](Value d) {
         const Value lambda = load(b_, lambda_, d);
         store(b_, lambda_, d, b_.select(stops, b_.add(lambda, load(b_, pulled, d)), lambda));
@@ -211,7 +206,6 @@ class Adjoint {
   }
 
   void pull_observations(Value kept, Value t, Value h, const TapeEntry& entry) {
-    if (takes_all()) finish(b_, f_, p_.rk, t, h, s_);
     take_dense_stages(b_, f_, p_.rk, t, h, z_, s_);
     const Rows results = task_.results_bar;
     b_.while_loop(
@@ -296,7 +290,8 @@ class Adjoint {
     each_element(b_, 0, p_.quadratures, 2 + static_cast<int64_t>(powers_.size()), [&](Value d) {
       store(b_, kappa_.quadratures, d, b_.select(kept, rate_cotangent(stage, h, d), b_.real(0)));
     });
-    pull(stage_time(b_, p_.rk, stage, t, h), s_.state(b_, p_.rk, stage), y_bar(stage));
+    pull(stage_time(b_, p_.rk, stage, t, h), s_.state(b_, p_.rk, stage), y_bar(stage),
+         s_.left_by(b_, p_.rk, stage));
     if (!task_.times) return;
     const Value pulled = b_.select(kept, load(b_, t_pulled_, b_.index(0)), b_.real(0));
     add(step_t_bar_, pulled);
@@ -334,8 +329,8 @@ class Adjoint {
     if (a == schedule::none) return b == schedule::none ? b_.real(0) : b;
     return b == schedule::none ? b_.mul(factor, a) : b_.fma(factor, a, b);
   }
-  void pull(Value t, Rows y, Rows to) {
-    p_.task.field->pull(b_, taken_at(b_, t), y, kappa_, to, t_pulled_, true);
+  void pull(Value t, Rows y, Rows to, Rows activations) {
+    p_.task.field->pull(b_, taken_at(b_, t), y, kappa_, to, t_pulled_, true, activations);
   }
 
   void pull_stages(Value kept, Value t, Value h) {
@@ -412,7 +407,9 @@ class Adjoint {
     const Rows initial = p_.task.initial, results = task_.results_bar, to = task_.initial_bar;
     copy(b_, kappa_.states, nu_.states, p_.size);
     copy(b_, kappa_.quadratures, nu_.quadratures, p_.quadratures);
-    pull(p_.t0, initial, to);
+    const Slopes slope = s_.slopes(b_, 0);
+    if (leaves() || task_.times) f_.evaluate(b_, p_.t0, initial, slope, spare_);
+    pull(p_.t0, initial, to, spare_);
     each_element(b_, 0, p_.size, 1,
                  [&](Value d) { store(b_, to, d, b_.add(load(b_, to, d), load(b_, lambda_, d))); });
     copy(b_, of_quadratures(to), of_quadratures(lambda_), p_.quadratures);
@@ -421,11 +418,6 @@ class Adjoint {
     auto left = [&](int from) {
       return b_.logical_and(p_.live, b_.integer_less(b_.integer(from), cursor_.get(b_)));
     };
-    const Slopes slope = s_.slopes(b_, 0);
-    if (task_.times) {
-      b_.if_then(b_.any(left(p_.first_observed())),
-                 [&] { p_.task.field->evaluate(b_, p_.t0, initial, slope); });
-    }
     b_.while_loop(
         [&] { return b_.any(left(0)); },
         [&] {
@@ -475,9 +467,10 @@ class Adjoint {
   Rows z_bar_, k_bar_, rates_bar_;
   Rows y_bar_;
   Slopes kappa_;
-  Rows t_pulled_;    // where cotangents of times are wanted
-  Rows end_;         // [n]: the state after the entry's step, where not every stage is taken anew
-  Variable cursor_;  // observations not yet pulled
+  Rows t_pulled_;                       // where cotangents of times are wanted
+  Rows spare_;                          // activations at other times than the stages'
+  Rows unread_;                         // derivatives beside them
+  Variable cursor_;                     // observations not yet pulled
   Variable t_bar_, t1_bar_, step_bar_;  // of the step's end; of the end; of the common step
   Variable step_t_bar_, step_h_bar_;    // within one entry
   Variable stop_time_;                  // where the entry's step ends,

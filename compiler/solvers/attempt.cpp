@@ -8,21 +8,53 @@ Value System::slope(Builder& b, const Slopes& k, const Range& range, Value d) co
   return read(range) ? load(b, k.states, d) : load(b, k.quadratures, b.integer_sub(d, b.index(size)));
 }
 
-Stages make_stages(Builder& b, const Tableau& rk, const System& f, bool kept, bool error, bool dense) {
-  const int stages = dense ? rk.stages() : rk.main_stages;
+namespace {
+
+Stages bare_stages(Builder& b, const Tableau& rk, const System& f, bool error, bool dense) {
   Stages s;
   s.size = f.size;
-  s.kept = kept;
-  s.k = frame_rows(b, "stages", stages * f.size);
-  s.y = frame_rows(b, kept ? "stage_states" : "stage_state", (kept ? stages : 1) * f.size + f.quadratures);
-  if (!kept && stages > rk.main_stages) s.spare = frame_rows(b, "dense_state", f.size);
+  s.k = frame_rows(b, "stages", (dense ? rk.stages() : rk.main_stages) * f.size);
   s.quadratures = Quadratures(b, rk, f.quadratures, error, dense);
   return s;
 }
 
+}  // namespace
+
+Stages make_stages(Builder& b, const Tableau& rk, const System& f, bool error, bool dense) {
+  Stages s = bare_stages(b, rk, f, error, dense);
+  s.y = frame_rows(b, "stage_state", f.size + f.quadratures);
+  if (dense && rk.stages() > rk.main_stages) s.later = frame_rows(b, "dense_state", f.size);
+  return s;
+}
+
+Stages make_taped_stages(Builder& b, const Tableau& rk, const System& f, bool dense, int64_t activations) {
+  Stages s = bare_stages(b, rk, f, false, dense);
+  const int later = dense ? rk.stages() - rk.main_stages : 0;
+  if (later == 0) return s;
+  s.later_kept = true;
+  s.later = frame_rows(b, "dense_states", later * f.size);
+  if (activations > 0) s.later_left = frame_rows(b, "dense_activations", later * activations);
+  return s;
+}
+
+Stages make_kept_stages(Builder& b, const Tableau& rk, const System& f, bool error) {
+  Stages s = bare_stages(b, rk, f, error, false);
+  s.kept = true;
+  s.y = frame_rows(b, "stage_states", (rk.main_stages - 1) * f.size + f.quadratures);
+  return s;
+}
+
+Rows Stages::of_stage(Builder& b, const Tableau& rk, int stage, Rows main, Rows rest, int64_t rows) const {
+  if (stage < rk.main_stages) return kept ? shift(b, main, (stage - 1) * rows) : main;
+  return later_kept ? shift(b, rest, (stage - rk.main_stages) * rows) : rest;
+}
+
 Rows Stages::state(Builder& b, const Tableau& rk, int stage) const {
-  if (kept) return shift(b, y, stage * size);
-  return stage < rk.main_stages ? y : spare;
+  return of_stage(b, rk, stage, y, later, size);
+}
+
+Rows Stages::left_by(Builder& b, const Tableau& rk, int stage) const {
+  return activations == 0 ? Rows{} : of_stage(b, rk, stage, left, later_left, activations);
 }
 
 Value Stages::sum(Builder& b, const System& f, const Weights& weights, const Range& range, Value d) const {
@@ -47,7 +79,8 @@ void form_stage(Builder& b, const Tableau& rk, int stage, Value h, Rows z, const
 void take_stage(Builder& b, const System& f, const Tableau& rk, int stage, Value t, Value h, Rows z,
                 const Stages& s) {
   form_stage(b, rk, stage, h, z, s);
-  f.evaluate(b, stage_time(b, rk, stage, t, h), s.state(b, rk, stage), s.slopes(b, stage));
+  f.evaluate(b, stage_time(b, rk, stage, t, h), s.state(b, rk, stage), s.slopes(b, stage),
+             s.left_by(b, rk, stage));
   s.quadratures.add(b, stage);
 }
 
@@ -67,7 +100,8 @@ void propose(Builder& b, const Tableau& rk, Value h, Rows z, const Stages& s) {
 
 void finish(Builder& b, const System& f, const Tableau& rk, Value t, Value h, const Stages& s) {
   const int last = rk.main_stages - 1;
-  f.evaluate(b, stage_time(b, rk, last, t, h), s.state(b, rk, last), s.slopes(b, last));
+  f.evaluate(b, stage_time(b, rk, last, t, h), s.state(b, rk, last), s.slopes(b, last),
+             s.left_by(b, rk, last));
   s.quadratures.add(b, last);
 }
 

@@ -21,7 +21,8 @@ struct Range {
 // there, and how its errors are weighed.
 struct System {
   int64_t size = 0, quadratures = 0;
-  std::function<void(Builder&, Value t, Rows y, const Slopes& k)> evaluate;
+  // activations: where an evaluation leaves what its pullback takes, or none.
+  std::function<void(Builder&, Value t, Rows y, const Slopes& k, Rows activations)> evaluate;
   std::vector<Range> in_norm;  // ascending
   std::function<Value(Builder&, Value element)> atol;
   Value rtol = schedule::none;
@@ -33,24 +34,35 @@ struct System {
   Value slope(Builder& b, const Slopes& k, const Range& range, Value d) const;
 };
 
-// Memory of a step: derivatives of all stages, and the states at which they are taken. The proposal is the
-// last main stage's y, followed by the quadratures, unless all stages of a dense step are kept.
+// Memory of a step: derivatives of all stages, the states at which they are taken, and what their evaluations
+// leave. The proposal is the last main stage's y, followed by the quadratures, unless these are not stepped.
 struct Stages {
-  Rows y, k;          // [stages][size]; y: see `kept`
-  bool kept = false;  // every stage's y is kept; otherwise they share rows, and the last main stage's stays
-  Rows spare;         // [size], not kept: y of stages that serve dense output
-  int64_t size = 0;
+  Rows k;             // [stages][size]
+  Rows y;             // [size], or if `kept` [main stages − 1][size]: from stage 1 on
+  bool kept = false;  // every main stage's y is kept; otherwise they share rows, and the last one's stays
+  Rows later;  // the same of the stages that serve dense output, [size] or if `later_kept` [those][size]
+  bool later_kept = false;
+  Rows left, later_left;  // activations, kept as the states are
+  int64_t size = 0, activations = 0;
   Quadratures quadratures;
 
   Rows state(Builder& b, const Tableau& rk, int stage) const;
+  Rows left_by(Builder& b, const Tableau& rk, int stage) const;
   Rows proposal(Builder& b, const Tableau& rk) const { return state(b, rk, rk.main_stages - 1); }
   Rows derivative(Builder& b, int stage) const { return shift(b, k, stage * size); }
   Slopes slopes(Builder& b, int stage) const { return {derivative(b, stage), quadratures.slopes(b, stage)}; }
   // Σ_i weights[i] k_i of the range's element d.
   Value sum(Builder& b, const System& f, const Weights& weights, const Range& range, Value d) const;
+
+ private:
+  Rows of_stage(Builder& b, const Tableau& rk, int stage, Rows main, Rows rest, int64_t rows) const;
 };
-// error, dense: what is asked of the quadratures (see there).
-Stages make_stages(Builder& b, const Tableau& rk, const System& f, bool kept, bool error, bool dense);
+// Main stages share rows, and later ones do. error, dense: what is asked of the quadratures (see there).
+Stages make_stages(Builder& b, const Tableau& rk, const System& f, bool error, bool dense);
+// Main stages lie where `take_entry` (tape.hpp) lets them; of every later one y and activations are kept.
+Stages make_taped_stages(Builder& b, const Tableau& rk, const System& f, bool dense, int64_t activations);
+// Every main stage's y is kept, and there are no others.
+Stages make_kept_stages(Builder& b, const Tableau& rk, const System& f, bool error);
 
 // t + c[stage]·h.
 Value stage_time(Builder& b, const Tableau& rk, int stage, Value t, Value h);

@@ -30,7 +30,7 @@ class Backsolve {
         rates_bar_(frame_rows(b, "quadratures_bar", p_.quadratures)),
         kappa_{frame_rows(b, "kappa", p_.size), frame_rows(b, "kappa_rates", p_.quadratures)},
         f_(augmented()),
-        s_(make_stages(b, p_.rk, f_, true, p_.adaptive, false)),
+        s_(make_kept_stages(b, p_.rk, f_, p_.adaptive)),
         controller_(b),
         running_(b, "running"),
         arrived_(b, "arrived"),
@@ -63,10 +63,11 @@ class Backsolve {
   System augmented() {
     System f = p_.system();
     const int64_t size = p_.size;
-    f.evaluate = [this, size](Builder& b, Value t, Rows y, const Slopes& k) {
-      p_.task.field->evaluate(b, t, y, k);
+    f.evaluate = [this, size](Builder& b, Value t, Rows y, const Slopes& k, Rows activations) {
+      static_cast<void>(activations);
+      p_.task.field->evaluate(b, t, y, k, {});
       const Rows a = shift(b, y, size), a_slope = shift(b, k.states, size);
-      p_.task.field->pull(b, t, y, {a, rates_bar_}, a_slope, {}, false);
+      p_.task.field->pull(b, t, y, {a, rates_bar_}, a_slope, {}, false, {});
       each_element(b, 0, size, 1, [&](Value d) { store(b, a_slope, d, b.neg(load(b, a_slope, d))); });
     };
     f.size = 2 * size;
@@ -142,7 +143,7 @@ class Backsolve {
     // The other lanes are inside an interval and keep their first stage; the second stage's rows are free
     // here.
     const Slopes first = s_.slopes(b_, 0), fresh = s_.slopes(b_, 1);
-    f_.evaluate(b_, t, y_, fresh);
+    f_.evaluate(b_, t, y_, fresh, {});
     each_element(b_, 0, f_.size, 1,
                  [&](Value d) { store(b_, first.states, d, load(b_, fresh.states, d), mask); });
     each_element(b_, 0, p_.quadratures, 1,
@@ -265,7 +266,7 @@ class Backsolve {
         store(b_, kappa_.quadratures, d,
               b_.select(accepted, b_.mul(weight, load(b_, rates_bar_, d)), b_.real(0)));
       });
-      p_.task.field->pull(b_, stage_time(b_, p_.rk, stage, t, h), y, kappa_, {}, {}, true);
+      p_.task.field->pull(b_, stage_time(b_, p_.rk, stage, t, h), y, kappa_, {}, {}, true, {});
     }
   }
 
@@ -290,7 +291,7 @@ class Backsolve {
   void finish_at_start() {
     const Rows a = adjoint(y_), bars = task_.results_bar;
     const Slopes slope = s_.slopes(b_, 0);
-    p_.task.field->evaluate(b_, p_.t0, p_.task.initial, slope);
+    p_.task.field->evaluate(b_, p_.t0, p_.task.initial, slope, {});
     const Value some = b_.integer_less(b_.integer(0), p_.count);
     const Value observed = p_.info.initial_observed ? both(p_.live, some) : b_.truth(false);
     std::vector<Value> product{zero()};

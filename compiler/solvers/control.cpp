@@ -177,7 +177,7 @@ Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value 
   const Value trial = b.select(b.less(span, b.real(0)), b.neg(guess), guess);
   each_element(b, 0, f.size, 1,
                [&](Value d) { store(b, beyond, d, b.fma(trial, load(b, first.states, d), load(b, z, d))); });
-  f.evaluate(b, b.add(t, trial), beyond, later);
+  f.evaluate(b, b.add(t, trial), beyond, later, s.left_by(b, rk, 1));
   const Value difference = norm(b, f, 5, [&](const Range& range, Value d) {
     return weighed(b.sub(f.slope(b, later, range, d), f.slope(b, first, range, d)), d);
   });

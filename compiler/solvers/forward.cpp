@@ -29,7 +29,7 @@ class Forward {
       : b_(b),
         p_(b, task),
         f_(p_.system()),
-        s_(make_stages(b, p_.rk, f_, false, p_.adaptive, p_.dense)),
+        s_(make_stages(b, p_.rk, f_, p_.adaptive, p_.dense)),
         z_(frame_rows(b, "state", p_.elements)),
         observer_(b),
         controller_(b),
@@ -42,14 +42,19 @@ class Forward {
         stop_(b, "stop", schedule::Kind::integer),
         stop_time_(b, "stop_time"),
         stopping_(b, "stopping") {
+    if (p_.task.taped && p_.task.field->activations() > 0) {
+      // What the first step needs, and stages that serve dense output, leave is not kept.
+      s_.later_left = spare_ = frame_rows(b, "activations", p_.task.field->activations());
+    }
     if (!p_.stopping()) return;
-    f_.evaluate = [this](Builder& builder, Value t, Rows y, const Slopes& k) {
+    f_.evaluate = [this](Builder& builder, Value t, Rows y, const Slopes& k, Rows activations) {
       const Value before = p_.before_stop(builder, t, stop_time_.get(builder));
-      p_.task.field->evaluate(builder, builder.select(stopping_.get(builder), before, t), y, k);
+      p_.task.field->evaluate(builder, builder.select(stopping_.get(builder), before, t), y, k, activations);
     };
   }
 
   void write() {
+    if (p_.task.taped) create_activations(b_, p_);
     start();
     if (replaying()) {
       create_tape(b_, p_);
@@ -100,8 +105,9 @@ class Forward {
     }
     observer_.start(b_, p_, ordered);
 
+    if (p_.task.taped) take_entry(b_, p_, next_activations(b_, p_), s_);
     const Slopes first = s_.slopes(b_, 0);
-    f_.evaluate(b_, p_.t0, z_, first);
+    f_.evaluate(b_, p_.t0, z_, first, spare_);
     count(evaluations_, moving);
     const Value element = first_not_finite(b_, f_, z_, first);
     const Value bad = b_.logical_or(b_.integer_less(b_.integer(-1), element), not_(finite(b_, span)));
@@ -166,7 +172,7 @@ class Forward {
     const Value anew = both(accepted, step.stops);
     b_.if_then(b_.any(anew), [&] {
       const Slopes first = s_.slopes(b_, 0), fresh = s_.slopes(b_, 1);
-      p_.task.field->evaluate(b_, step.to, z_, fresh);
+      p_.task.field->evaluate(b_, step.to, z_, fresh, spare_);
       each_element(b_, 0, p_.size, 1,
                    [&](Value d) { store(b_, first.states, d, load(b_, fresh.states, d), anew); });
       each_element(b_, 0, p_.quadratures, 1,
@@ -261,6 +267,7 @@ class Forward {
       stop_time_.set(b_, step.to);
       stopping_.set(b_, step.stops);
     }
+    if (p_.task.taped) take_entry(b_, p_, next_activations(b_, p_), s_);
     attempt(b_, f_, p_.rk, step.t, step.h, z_, s_);
     propose(b_, p_.rk, step.h, z_, s_);
     if (!p_.rk.fsal_added) finish(b_, f_, p_.rk, step.t, step.h, s_);
@@ -275,7 +282,11 @@ class Forward {
     if (p_.rk.fsal_added) {
       const Value wanted =
           both(accepted, p_.dense ? b_.logical_or(not_(step.last), inside) : not_(step.last));
-      b_.if_then(b_.any(wanted), [&] { finish(b_, f_, p_.rk, step.t, step.h, s_); });
+      // A taped step leaves what every stage's pullback takes.
+      if (p_.task.taped)
+        finish(b_, f_, p_.rk, step.t, step.h, s_);
+      else
+        b_.if_then(b_.any(wanted), [&] { finish(b_, f_, p_.rk, step.t, step.h, s_); });
       count(evaluations_, wanted);
     }
     if (p_.dense && p_.rk.stages() > p_.rk.main_stages) {
@@ -284,13 +295,20 @@ class Forward {
     }
     TapeEntry entry{step.t,  step.h, kept(step, accepted), observer_.cursor.get(b_),
                     step.to, z_,     s_.slopes(b_, 0)};
-    if (p_.task.recording == Recording::record) push_entry(b_, p_, entry);
+    if (p_.task.recording == Recording::record) record(entry, accepted);
     // An adjoint may unwind what is replayed.
     if (replaying()) replace_entry(b_, p_, step.entry, entry, step.running);
     // Replayed observation times may have moved past the end by a difference's increment.
     const Value flush = replaying() ? step.last : b_.truth(false);
     observer_.step(b_, p_, accepted, flush, step.t, step.h, step.to, z_, s_);
     commit(step, error, accepted);
+  }
+
+  void record(TapeEntry& entry, Value accepted) {
+    b_.if_then(b_.any(accepted), [&] {
+      if (p_.task.taped) entry.activations = keep_activations(b_, p_, accepted);
+      push_entry(b_, p_, entry);
+    });
   }
 
   Value kept(const Step& step, Value accepted) {
@@ -364,7 +382,8 @@ class Forward {
   Builder& b_;
   Problem p_;
   System f_;
-  Stages s_;
+  Stages s_;    // of a taped solve: where the step that is tried lies
+  Rows spare_;  // activations that nothing reads
   Rows z_;
   Observer observer_;
   Controller controller_;

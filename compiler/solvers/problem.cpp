@@ -43,7 +43,9 @@ System Problem::system() const {
   System f;
   f.size = size;
   f.quadratures = quadratures;
-  f.evaluate = [this](Builder& b, Value t, Rows y, const Slopes& k) { task.field->evaluate(b, t, y, k); };
+  f.evaluate = [this](Builder& b, Value t, Rows y, const Slopes& k, Rows activations) {
+    task.field->evaluate(b, t, y, k, activations);
+  };
   f.rtol = task.controls[static_cast<size_t>(graph::Control::rtol)];
   f.atol = [this](Builder& b, Value element) {
     const Value atol = task.atol_rows.buffer != schedule::none

@@ -49,7 +49,7 @@ void write_recurrence(Builder& b, schedule::SolveTask& task) {
     const Rows after = state_at(b, task, task.results, b.integer_add(i, b.index(1)));
     const Value steps = stepping(b, task, i);
     task.field->within(b, b.logical_and(live(b, task), steps));
-    task.field->evaluate(b, time_of(b, task, i), before, {next, shift(b, next, read_elements(task))});
+    task.field->evaluate(b, time_of(b, task, i), before, {next, shift(b, next, read_elements(task))}, {});
     each_element(b, 0, task.elements, 2,
                  [&](Value d) { store(b, after, d, b.select(steps, load(b, next, d), load(b, before, d))); });
   });
@@ -75,7 +75,7 @@ void write_recurrence_adjoint(Builder& b, schedule::AdjointTask& adjoint) {
                  [&](Value d) { store(b, kappa, d, b.select(steps, load(b, given, d), b.real(0))); });
     task.field->within(b, steps);
     task.field->pull(b, time_of(b, task, i), state_at(b, task, task.results, i),
-                     {kappa, shift(b, kappa, size)}, pulled, {}, true);
+                     {kappa, shift(b, kappa, size)}, pulled, {}, true, {});
     each_element(b, 0, size, 2, [&](Value d) {
       store(b, lambda, d, b.select(steps, load(b, pulled, d), load(b, lambda, d)));
     });

@@ -10,7 +10,13 @@ enum Row : int64_t { row_t, row_h, row_kept, row_cursor, row_z };
 int64_t row_first(const Problem& p) { return row_z + p.size; }
 int64_t row_rates(const Problem& p) { return row_first(p) + p.size; }
 int64_t row_to(const Problem& p) { return row_rates(p) + p.quadratures; }
-int64_t entry_rows(const Problem& p) { return row_to(p) + (p.stopping() ? 1 : 0); }
+int64_t row_activations(const Problem& p) { return row_to(p) + (p.stopping() ? 1 : 0); }
+int64_t entry_rows(const Problem& p) { return row_activations(p) + (p.task.taped ? 1 : 0); }
+
+int64_t stage_states(const Problem& p) { return (p.rk.main_stages - 1) * p.size + p.quadratures; }
+int64_t activation_rows(const Problem& p) {
+  return stage_states(p) + (p.rk.main_stages - 1) * p.task.field->activations();
+}
 
 // Of a run whose first entry is given: the entry before it, whose first row says how many there are.
 Rows header(Builder& b, const Problem& p, Value first) {
@@ -59,21 +65,20 @@ Value reopen_run(Builder& b, const Problem& p) {
 
 void push_entry(Builder& b, const Problem& p, const TapeEntry& entry) {
   const BufferId tape = p.task.tape;
-  const Value accepted = b.less(b.real(0), entry.kept);
-  b.if_then(b.any(accepted), [&] {
-    b.reserve(tape, b.index(1));
-    const Value count = b.tape_count(tape);
-    const Rows rows{tape, b.integer_mul(count, b.index(entry_rows(p)))};
-    store(b, rows, b.index(row_t), entry.t);
-    store(b, rows, b.index(row_h), entry.h);
-    store(b, rows, b.index(row_kept), entry.kept);
-    store(b, rows, b.index(row_cursor), b.to_real(entry.cursor));
-    copy(b, shift(b, rows, row_z), entry.z, p.size);
-    copy(b, shift(b, rows, row_first(p)), entry.first.states, p.size);
-    if (p.quadratures > 0) copy(b, shift(b, rows, row_rates(p)), entry.first.quadratures, p.quadratures);
-    if (p.stopping()) store(b, rows, b.index(row_to(p)), entry.to);
-    b.set_tape_count(tape, b.integer_add(count, b.index(1)));
-  });
+  b.reserve(tape, b.index(1));
+  const Value count = b.tape_count(tape);
+  const Rows rows{tape, b.integer_mul(count, b.index(entry_rows(p)))};
+  store(b, rows, b.index(row_t), entry.t);
+  store(b, rows, b.index(row_h), entry.h);
+  store(b, rows, b.index(row_kept), entry.kept);
+  store(b, rows, b.index(row_cursor), b.to_real(entry.cursor));
+  copy(b, shift(b, rows, row_z), entry.z, p.size);
+  copy(b, shift(b, rows, row_first(p)), entry.first.states, p.size);
+  if (p.quadratures > 0) copy(b, shift(b, rows, row_rates(p)), entry.first.quadratures, p.quadratures);
+  if (p.stopping()) store(b, rows, b.index(row_to(p)), entry.to);
+  if (p.task.taped)
+    store(b, rows, b.index(row_activations(p)), b.splat(b.to_real(b.integer_of(entry.activations))));
+  b.set_tape_count(tape, b.integer_add(count, b.index(1)));
 }
 
 void replace_entry(Builder& b, const Problem& p, Value number, const TapeEntry& entry, Value mask) {
@@ -98,9 +103,52 @@ TapeEntry read_entry(Builder& b, const Problem& p, Value number) {
   e.kept = load(b, entry, b.index(row_kept));
   e.cursor = b.to_integer(load(b, entry, b.index(row_cursor)));
   e.to = p.stopping() ? load(b, entry, b.index(row_to(p))) : schedule::none;
+  if (p.task.taped) {
+    const Value number = load(b, entry, b.index(row_activations(p)));
+    e.activations = b.index_of(b.largest(b.to_integer(number)));
+  }
   e.z = shift(b, entry, row_z);
   e.first = {shift(b, entry, row_first(p)), shift(b, entry, row_rates(p))};
   return e;
+}
+
+void create_activations(Builder& b, const Problem& p) {
+  p.task.activation_tape = b.buffer({.name = "activations" + std::to_string(p.task.number),
+                                     .lanes = true,
+                                     .storage = schedule::Storage::tape,
+                                     .size = activation_rows(p),
+                                     .slot = p.task.activation_slot,
+                                     .values = {},
+                                     .cache = true});
+  b.set_tape_count(p.task.activation_tape, b.index(0));
+}
+
+void take_entry(Builder& b, const Problem& p, Value number, Stages& s) {
+  s.kept = true;
+  s.activations = p.task.field->activations();
+  s.y = {p.task.activation_tape, b.integer_mul(number, b.index(activation_rows(p)))};
+  s.left = shift(b, s.y, stage_states(p));
+}
+
+Value next_activations(Builder& b, const Problem& p) {
+  b.reserve(p.task.activation_tape, b.index(1));
+  return b.tape_count(p.task.activation_tape);
+}
+
+Value keep_activations(Builder& b, const Problem& p, Value mask) {
+  const BufferId tape = p.task.activation_tape;
+  if (!p.task.keeps) return b.index(-1);
+  const Value count = b.tape_count(tape);
+  // Numbers are kept as reals.
+  const Value exact = b.index(1 << 24);
+  const Value room = b.logical_and(b.integer_less(count, b.tape_room(tape)), b.integer_less(count, exact));
+  b.if_then(room, [&] {
+    b.if_then(b.any(b.logical_not(mask)), [&] {
+      b.lend(tape, b.integer_mul(count, b.index(activation_rows(p))), b.index(activation_rows(p)), mask);
+    });
+    b.set_tape_count(tape, b.integer_add(count, b.index(1)));
+  });
+  return b.select(room, count, b.index(-1));
 }
 
 }  // namespace nodec::solvers

@@ -83,8 +83,12 @@ TEST_CASE("machine code does not grow with the width of a layer") {
 TEST_CASE("the report counts a sample's memory and what is recorded of its steps") {
   const CompileReport narrow = report_of(layered(64, 2)), wide = report_of(layered(128, 2));
   // t, h, what became of the step, the next observation, the state and its derivative: 4 + 2·3 numbers.
-  CHECK(narrow.record_bytes_per_step == 8 * (4 + 2 * 3));
+  // And which of the steps kept it is.
+  CHECK(narrow.record_bytes_per_step == 8 * (4 + 2 * 3 + 1));
   CHECK(wide.record_bytes_per_step == narrow.record_bytes_per_step);
+  // Of each of six stages the state and both layers' activations.
+  CHECK(narrow.kept_bytes_per_step == 8 * 6 * (3 + 2 * 64));
+  CHECK(wide.kept_bytes_per_step == 8 * 6 * (3 + 2 * 128));
   CHECK(wide.bytes_per_sample > narrow.bytes_per_sample);
   CHECK(narrow.forward_code_bytes == 0);
 }

@@ -344,6 +344,32 @@ TEST_CASE("a tape that cannot grow stops the tile") {
   for (const double y : run.result.outputs[0]) CHECK(y != y);  // never written
 }
 
+TEST_CASE(
+    "lanes outside a mask take the rows of the first lane inside it; where there is none, they keep theirs") {
+  for_each_width([](int lanes, bool wide) {
+    for (const int first : {0, 2, 4, 100}) {
+      schedule::Program program = empty_program(lanes, wide);
+      program.pool = add_function(program, "pool");
+      Builder b(program, program.pool);
+      const auto data =
+          b.buffer({.name = "x", .lanes = true, .storage = Storage::data, .size = 6, .slot = 0});
+      const auto output =
+          b.buffer({.name = "y", .lanes = true, .storage = Storage::output, .size = 6, .slot = 0});
+      const auto rows = b.frame("rows", 6);
+      b.each(6, [&](Value i) { b.store(rows, i, b.load(data, i)); });
+      // Lanes first, first + 2, … of those there are.
+      const Value from = b.integer_sub(b.lane(), b.integer(first));
+      const Value even = b.integer_equal(b.bit_and(from, b.integer(1)), b.integer(0));
+      b.lend(rows, b.index(1), b.index(4), b.logical_and(even, b.integer_less(b.integer(-1), from)));
+      b.each(6, [&](Value i) { b.store(output, i, b.load(rows, i)); });
+      schedule::Batch batch;
+      batch.samples = lanes + 1;
+      batch.data = {numbers(6 * batch.samples, 5)};
+      check(program, batch);
+    }
+  });
+}
+
 TEST_CASE("lengths of samples, with and without lengths of their own") {
   for_each_width([](int lanes, bool wide) {
     schedule::Program program = empty_program(lanes, wide);

@@ -127,7 +127,7 @@ CompiledRun run_compiled(const schedule::Program& program, const schedule::Batch
     std::vector<int64_t> rows(program.lanes);
     for (int l = 0; l < program.lanes; ++l) rows[l] = std::min(first + l, batch.samples - 1);
     TapeMemory memory;
-    memory.tapes.resize(tapes);
+    memory.tapes.resize(tapes, {nullptr, 0, 0, batch.tape_worth});
     memory.bytes.resize(tapes);
     memory.limit = tape_limit;
     memory.tile.samples = memory.tile.rows = rows.data();

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -76,6 +77,12 @@ inline std::map<std::string, int64_t> largest_lengths(const std::vector<graph::E
   return lengths;
 }
 
+inline bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) {
+    return std::bit_cast<uint64_t>(x) == std::bit_cast<uint64_t>(y) || (x != x && y != y);
+  });
+}
+
 inline schedule::BatchResult run(const schedule::Program& program,
                                  const std::vector<graph::Environment>& samples) {
   schedule::Batch batch;
@@ -119,7 +126,17 @@ inline schedule::BatchResult run(const schedule::Program& program,
       }
     }
   }
-  return schedule::interpret(program, batch);
+  const schedule::BatchResult result = schedule::interpret(program, batch);
+  // What tapes keep and what is computed anew when they do not are the same bits.
+  for (const int64_t worth : {0, 2000}) {
+    batch.tape_worth = worth;
+    const schedule::BatchResult other = schedule::interpret(program, batch);
+    CHECK(other.fault == result.fault);
+    CHECK(same_bits(other.totals, result.totals));
+    for (size_t i = 0; i < result.outputs.size(); ++i) CHECK(same_bits(other.outputs[i], result.outputs[i]));
+    if (program.interface.tapes == 0) break;
+  }
+  return result;
 }
 
 inline bool close(double a, double b, double tolerance) {

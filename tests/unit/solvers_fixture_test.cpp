@@ -31,14 +31,15 @@ class HandWritten : public FieldCode {
         for (bool frontier : {false, true}) write_pull(state, time, frontier);
   }
 
-  void evaluate(Builder& b, Value t, Rows z, const Slopes& k) override {
+  void evaluate(Builder& b, Value t, Rows z, const Slopes& k, Rows) override {
     const bool quadratures = k.quadratures.buffer != none;
     std::vector<CallArgument> arguments{time(b, t), {z.buffer, z.offset}, {k.states.buffer, k.states.offset}};
     if (quadratures) arguments.push_back({k.quadratures.buffer, k.quadratures.offset});
     b.call(evaluate_[quadratures], arguments);
   }
-  void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar,
-            bool frontier) override {
+  int64_t activations() override { return 0; }
+  void pull(Builder& b, Value t, Rows z, const Slopes& kappa, Rows z_bar, Rows t_bar, bool frontier,
+            Rows) override {
     if (frontier && bar_ == none) frontier = false;
     const bool state = z_bar.buffer != none, timed = t_bar.buffer != none;
     std::vector<CallArgument> arguments{time(b, t), {z.buffer, z.offset}};
@@ -265,6 +266,9 @@ Solution solve(const Field& field, const std::vector<double>& parameters, const 
     Builder b(program, program.pool);
     Written w = prepare(b, field, options, nodes, code, times, 0);
     w.task.recording = options.gradient ? Recording::record : Recording::no;
+    w.task.taped = options.gradient;
+    w.task.activation_slot = w.task.tape_slot + 1;
+    w.task.keeps = !options.times && options.tableau.stages() == options.tableau.main_stages;
     lowering->forward(b, w.task);
     write_output(b, 0, w.task.results, times * field.size);
     if (options.gradient) {
@@ -304,6 +308,11 @@ Solution solve(const Field& field, const std::vector<double>& parameters, const 
   const BatchResult result = interpret(program, batch);
   solution.fault = result.fault;
   if (!result.fault.empty()) return solution;
+  batch.tape_worth = 0;
+  const BatchResult anew = interpret(program, batch);
+  const auto same = [](double x, double y) { return x == y || (x != x && y != y); };
+  if (!std::equal(anew.totals.begin(), anew.totals.end(), result.totals.begin(), result.totals.end(), same))
+    solution.fault = "steps kept and computed anew differ";
   auto part = [&](int slot, int64_t sample, int64_t size, int64_t used) {
     const auto first = result.outputs[slot].begin() + sample * size;
     return std::vector<double>(first, first + used);

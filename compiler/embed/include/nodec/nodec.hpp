@@ -83,6 +83,9 @@ struct CompileReport {
   int64_t bytes_per_sample = 0;
   // What the gradients of the solves keep of each accepted step of a sample.
   int64_t record_bytes_per_step = 0;
+  // What they keep besides, the stages' states and activations, while a thread's share of the cache holds it;
+  // of other steps it is computed anew.
+  int64_t kept_bytes_per_step = 0;
   std::vector<TimedStage> stages;
   double total_milliseconds = 0;
 };
