@@ -103,33 +103,39 @@ class ContractTile {
 
 llvm::Function* ModuleEmitter::contract_kernel(int width, int blocks) {
   const std::string name = "contract." + std::to_string(width) + "x" + std::to_string(blocks);
-  return kernel(name, {pointer, pointer, pointer, pointer, index, index, index},
-                [&](llvm::Function* f, Builder& b) {
-                  // Enough independent sums to hide the latency of the multiply-add, few enough to stay in
-                  // registers.
-                  const int registers = target.vector_bits == 512 ? 32 : 16;
-                  const int vectors = (width + native() - 1) / native();
-                  const int groups = std::max(1, registers / 2 / (group_rows * vectors));
-                  const int unroll = groups * vectors >= 4 ? 1 : 2;
-                  llvm::Value *rows = f->getArg(5), *columns = f->getArg(6);
-                  counted_loop(b, b.getInt64(0), b.getInt64(blocks), 1, [&](llvm::Value* block) {
-                    llvm::Value* lane = b.CreateMul(block, b.getInt64(width));
-                    const Operands operands{b.CreateInBoundsGEP(real, f->getArg(0), lane),
-                                            f->getArg(1),
-                                            b.CreateInBoundsGEP(real, f->getArg(2), lane),
-                                            f->getArg(3),
-                                            f->getArg(4),
-                                            rows,
-                                            columns};
-                    ContractTile tile(b, real, lanes, width, operands);
-                    llvm::Value* whole = b.CreateAnd(rows, b.getInt64(-groups * group_rows));
-                    counted_loop(b, b.getInt64(0), whole, groups * group_rows,
-                                 [&](llvm::Value* first) { tile.whole(first, groups, unroll); });
-                    llvm::Value* padded =
-                        b.CreateAnd(b.CreateAdd(rows, b.getInt64(group_rows - 1)), b.getInt64(-group_rows));
-                    counted_loop(b, whole, padded, group_rows, [&](llvm::Value* first) { tile.rest(first); });
-                  });
-                });
+  return kernel(
+      name, {pointer, pointer, pointer, pointer, index, index, index}, [&](llvm::Function* f, Builder& b) {
+        // Enough independent sums to hide the latency of the multiply-add, few enough to stay in
+        // registers.
+        const int registers = target.vector_bits == 512 ? 32 : 16;
+        const int vectors = (width + native() - 1) / native();
+        const int groups = std::max(1, registers / 2 / (group_rows * vectors));
+        const int unroll = groups * vectors >= 4 ? 1 : 2;
+        llvm::Value *rows = f->getArg(5), *columns = f->getArg(6);
+        // Rows outside: their weights stay in the first-level cache for every block of lanes.
+        const auto each_block = [&](llvm::function_ref<void(ContractTile&)> body) {
+          counted_loop(b, b.getInt64(0), b.getInt64(blocks), 1, [&](llvm::Value* block) {
+            llvm::Value* lane = b.CreateMul(block, b.getInt64(width));
+            const Operands operands{b.CreateInBoundsGEP(real, f->getArg(0), lane),
+                                    f->getArg(1),
+                                    b.CreateInBoundsGEP(real, f->getArg(2), lane),
+                                    f->getArg(3),
+                                    f->getArg(4),
+                                    rows,
+                                    columns};
+            ContractTile tile(b, real, lanes, width, operands);
+            body(tile);
+          });
+        };
+        llvm::Value* whole = b.CreateAnd(rows, b.getInt64(-groups * group_rows));
+        counted_loop(b, b.getInt64(0), whole, groups * group_rows, [&](llvm::Value* first) {
+          each_block([&](ContractTile& tile) { tile.whole(first, groups, unroll); });
+        });
+        llvm::Value* padded =
+            b.CreateAnd(b.CreateAdd(rows, b.getInt64(group_rows - 1)), b.getInt64(-group_rows));
+        counted_loop(b, whole, padded, group_rows,
+                     [&](llvm::Value* first) { each_block([&](ContractTile& tile) { tile.rest(first); }); });
+      });
 }
 
 llvm::Constant* ModuleEmitter::no_bias() {
