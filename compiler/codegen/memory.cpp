@@ -206,6 +206,7 @@ void FunctionEmitter::copy(const Instruction& i) {
 }
 
 void FunctionEmitter::lend(const Instruction& i) {
+  if (m_.one_sample()) return;  // there is nobody to lend to
   llvm::Value *first = operand(i, 0), *count = operand(i, 1), *mask = spread(operand(i, 2));
   llvm::Type* bits = b_.getIntNTy(static_cast<unsigned>(m_.lanes));
   llvm::Value* lenders = b_.CreateBitCast(mask, bits);

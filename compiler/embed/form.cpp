@@ -16,13 +16,23 @@ constexpr int64_t matrix_work = 256;
 constexpr int64_t tiny_field = 64;
 constexpr int registers_of_tiny = 4;
 
-// Enough lanes to fill the vector registers twice, fewer where samples are few.
-int lanes_for(int64_t rows, bool double_precision) {
+// Weights beyond this are read from farther than the second level of the cache by every tile.
+constexpr int64_t near_bytes = int64_t{512} << 10;
+
+// Enough lanes to fill the vector registers twice, fewer where samples are few, more where what is read once
+// a tile comes from afar.
+int lanes_for(int64_t rows, bool double_precision, int64_t weights) {
   if (rows <= 4 && double_precision) return 4;
+  const int real = double_precision ? 8 : 4;
+  static const int bits = codegen::host_target().vector_bits;
+  const int two_registers = 2 * bits / 8 / real;
+  if (rows >= 4 * two_registers) {
+    const bool far = weights * real > near_bytes && rows >= 8 * two_registers;
+    return std::max(16, far ? 2 * two_registers : two_registers);
+  }
   // With registers of 512 bits two full tiles of 16 beat three half-empty ones (spiral, 20 samples: 0.76 of
   // the time).
-  static const bool wide = codegen::host_target().vector_bits >= 512;
-  return rows <= 8 || (!wide && rows < 24) ? 8 : 16;
+  return rows <= 8 || (bits < 512 && rows < 24) ? 8 : 16;
 }
 
 std::string counted(int64_t n, const char* what) {
@@ -54,7 +64,7 @@ FormChoice choose_form(const semantics::Model& model, const Options& options, in
     return {1, samples + " of " + std::to_string(most) + " multiply-adds an evaluation"};
   const int wide = registers_of_tiny * codegen::host_target().vector_bits / 8 / (f64 ? 8 : 4);
   if (tiny && rows >= 4 * wide) return {wide, samples + " of a tiny field"};
-  return {lanes_for(rows, f64), asked ? "as asked" : samples};
+  return {lanes_for(rows, f64, most), asked ? "as asked" : samples};
 }
 
 }  // namespace nodec::embed
