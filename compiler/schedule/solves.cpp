@@ -81,7 +81,7 @@ void Solves::describe(SolveTask& task, const Scope& scope) {
   solves.push_back(std::move(entry));
 }
 
-void Solves::take_times(Tensors& tensors, SolveTask& task) {
+void Solves::take_times(Tensors& tensors, SolveTask& task, const Scope& scope) {
   Builder& b = tensors.builder();
   const graph::SolveInfo& info = task.node->as<graph::SolveInfo>();
   task.t0 = b.splat(tensors.element(task.node->operands[info.t0_operand()], {}));
@@ -96,6 +96,13 @@ void Solves::take_times(Tensors& tensors, SolveTask& task) {
   task.apart = info.rule == graph::StepRule::adaptive || writer_.rates().varies(task.times) ||
                varies(info.t0_operand()) || varies(info.ts_operand()) ||
                varies(info.control_operand(Control::step));
+  task.together = info.rule == graph::StepRule::equal_steps && !task.apart && !scope.nested;
+  if (!task.together) return;
+  task.common_t0 = tensors.element(task.node->operands[info.t0_operand()], {});
+  task.common_count = b.integer_of(own);
+  task.common_time = [&tensors, ts](Builder& builder, Value i) {
+    return tensors.element(ts, {builder.index_of(i)});
+  };
 }
 
 void Solves::take_controls(Tensors& tensors, SolveTask& task) {
@@ -175,7 +182,7 @@ void Solves::write_solve(Tensors& tensors, Ref node, Scope& scope) {
   const BufferId initial = b.frame("initial", task.elements);
   for (size_t s = 0; s < states.count(); ++s) tensors.store_into(node->operands[s], states.at(initial, s));
   task.initial = {initial, b.index(0)};
-  take_times(tensors, task);
+  take_times(tensors, task, scope);
   take_controls(tensors, task);
   choose_recording(tensors, task, scope);
   const BufferId results = b.frame("states", task.times * Extent(task.elements));

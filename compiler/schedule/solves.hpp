@@ -50,7 +50,7 @@ class Solves {
   void write(Tensors& tensors, graph::Ref node, Scope& scope);
   void write_solve(Tensors& tensors, graph::Ref node, Scope& scope);
   void write_adjoint(Tensors& tensors, graph::Ref node, Scope& scope);
-  void take_times(Tensors& tensors, SolveTask& task);
+  void take_times(Tensors& tensors, SolveTask& task, const Scope& scope);
   void take_controls(Tensors& tensors, SolveTask& task);
   void choose_recording(Tensors& tensors, SolveTask& task, const Scope& scope);
   void describe(SolveTask& task, const Scope& scope);

@@ -69,7 +69,11 @@ struct SolveTask {
   Value t0 = none;          // lanes real
   // The i-th observation time: i an index or a lanes integer.
   std::function<Value(Builder&, Value i)> time;
-  graph::Extent times;      // how many (the largest over the batch)
+  graph::Extent times;  // how many (the largest over the batch)
+  // Of equal steps that all lanes take together: the same, common to them (i, count: integers).
+  bool together = false;
+  Value common_t0 = none, common_count = none;
+  std::function<Value(Builder&, Value i)> common_time;
   Value lane_times = none;  // each lane's own number (lanes integer)
   bool apart = false;       // lanes may take different numbers of steps
   // Values of graph::Control, in its order: reals, uniform or lanes.

@@ -52,8 +52,7 @@ class Adjoint {
 
   void write() {
     start();
-    b_.unwind(p_.task.tape, p_.task.first_entry,
-              [&](Value entry) { pull_step(read_entry(b_, p_, entry)); });
+    b_.unwind(p_.task.tape, p_.task.first_entry, [&](Value entry) { pull_step(read_entry(b_, p_, entry)); });
     finish_at_start();
   }
 

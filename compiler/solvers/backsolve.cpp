@@ -42,13 +42,12 @@ class Backsolve {
 
   void write() {
     start();
-    b_.iterate(
-        [&] { return running_.get(b_); },
-        [&] {
-          b_.if_then(b_.any(both(running_.get(b_), arrived_.get(b_))), [&] { jump(); });
-          advance();
-        },
-        p_.task.apart);
+    b_.iterate([&] { return running_.get(b_); },
+               [&] {
+                 b_.if_then(b_.any(both(running_.get(b_), arrived_.get(b_))), [&] { jump(); });
+                 advance();
+               },
+               p_.task.apart);
     finish_at_start();
   }
 

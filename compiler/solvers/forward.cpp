@@ -8,6 +8,7 @@
 
 #include "compiler/solvers/observe.hpp"
 #include "compiler/solvers/tape.hpp"
+#include "compiler/solvers/together.hpp"
 #include "runtime/abi.hpp"
 
 namespace nodec::solvers {
@@ -66,7 +67,7 @@ class Forward {
         create_tape(b_, p_);
         begin_run(b_, p_);
       }
-      b_.iterate([&] { return running_.get(b_); }, [&] { advance(chosen()); }, p_.task.apart);
+      b_.iterate([&] { return running_.get(b_); }, [&] { step(); }, p_.task.apart);
       if (p_.task.recording == Recording::record) end_run(b_, p_);
     }
     if (!p_.task.counts) return;
@@ -75,6 +76,12 @@ class Forward {
   }
 
  private:
+  void step() {
+    if (p_.task.together)
+      step_together(b_, p_, {f_, s_, z_, observer_, running_, t_, steps_, evaluations_, accepted_});
+    advance(chosen());
+  }
+
   Value not_(Value a) { return b_.logical_not(a); }
   Value both(Value a, Value b) { return b_.logical_and(a, b); }
   Value both(Value a, Value b, Value c) { return both(both(a, b), c); }
