@@ -1,11 +1,15 @@
 // What generated code and the runtime share: the only header of the runtime that the compiler's back end
 // reads.
 //
-// Every compiled model has four functions, `void f(const Call*, Tile*)`:
-//   sizes     writes Call::sizes from the lengths (tile null)
+// Every compiled model has five functions, `void f(const Call*, Tile*)`:
+//   sizes     writes Call::sizes from the lengths, and Call::parts and Call::belongings if there is room
+//   (tile
+//             null)
 //   prologue  parameter-rate values: reads parameters and shared data, writes `uniforms` (tile null)
 //   pool      one tile of samples: reads uniforms and data, writes per-sample outputs, adds to the tile's
-//   accumulators epilogue  reads `accumulators` (reduced over chunks), writes `totals` (tile null)
+//             accumulators
+//   part      one part of `pool`, Tile::part: all of them in order, loops until they are over, make `pool`
+//   epilogue  reads `accumulators` (reduced over chunks), writes `totals` (tile null)
 // "real" is float or double, as compiled. Reals are stored row-major; per-sample arrays have the sample axis
 // first.
 #pragma once
@@ -16,9 +20,34 @@ namespace nodec::runtime {
 
 // Written by `sizes`, in elements of `real` unless it says bytes.
 struct Sizes {
-  int64_t uniforms;      // [uniforms], shared by all threads
-  int64_t accumulators;  // [accumulators] of one chunk
-  int64_t arena_bytes;   // workspace of one thread
+  int64_t uniforms;         // [uniforms], shared by all threads
+  int64_t accumulators;     // [accumulators] of one chunk
+  int64_t arena_bytes;      // workspace of one thread
+  int64_t frame_bytes = 0;  // of one tile: what outlives a part
+  int64_t parts = 0;        // of `pool`; 1: it has no loop that lanes leave at different times
+  int64_t belongings = 0;   // of all parts
+};
+
+enum class PartKind : int32_t {
+  straight,  // leaves Tile::running for a sweep behind it
+  sweep,     // one pass of a loop for the lanes of Tile::running, of which it leaves those that go on
+  unwind,    // one entry of a tape: Tile::entry
+};
+
+// A lane that moves to another tile between two passes of a loop takes along its element of each row.
+struct Belonging {
+  int64_t offset;  // of the first row in Tile::frame, in bytes; a row has an element for each lane
+  int64_t rows;
+  int64_t element_bytes;  // 4 or 8
+};
+
+struct Part {
+  PartKind kind;
+  int32_t tape;                         // that a sweep records on, or −1; that is unwound
+  int32_t cache;                        // tape that a sweep may keep more on (see Tape::worth), or −1
+  int64_t first_belonging, belongings;  // of Call::belongings
+  int64_t entry_bytes, cache_bytes;     // of the tapes
+  int64_t work;                         // of a pass: operations on rows, about
 };
 
 // One run of a batch. Read by all threads; the runtime owns what the pointers name.
@@ -35,6 +64,8 @@ struct Call {
   void* totals;                   // real: the epilogue's output, at the interface's offsets
   void* const* outputs;           // one array per per-sample output slot, [row][elements], real
   Sizes* sizes;
+  Part* parts;  // written by `sizes`, or null
+  Belonging* belongings;
 };
 
 enum class Failure : int32_t {
@@ -85,6 +116,12 @@ struct Tile {
   Status* status;          // [row]
   Statistics* statistics;  // [row][solve]
   void* (*grow)(Tile*, Tape*, int64_t bytes);
+  void* frame;       // 64-byte aligned, of this tile alone
+  int64_t part;      // which one `part` runs
+  uint64_t running;  // lanes that take part in the next pass of a sweep, by bit
+  int64_t entry;     // which one an unwinding part takes back
+  // Of all sweeps: passes, and lanes that took part in them.
+  int64_t passes, lane_passes;
 };
 
 using Function = void (*)(const Call*, Tile*);

@@ -41,11 +41,6 @@ void write_noise(const RandomStream& random, const NoiseSlot& slot, uint64_t sam
   }
 }
 
-void release(std::vector<Tape>& tapes) {
-  for (Tape& tape : tapes) std::free(tape.base);
-  tapes.clear();
-}
-
 }  // namespace
 
 int64_t worth_keeping(int threads) {
@@ -54,78 +49,67 @@ int64_t worth_keeping(int threads) {
   return std::clamp<int64_t>(whole / 2 / sharing, int64_t{4} << 20, int64_t{16} << 20);
 }
 
-Recorded::~Recorded() { release(tapes_); }
+Recorded::~Recorded() {
+  for (Tape& tape : tapes_) std::free(tape.base);
+}
 
-// One thread's tile and its memory. `grow` finds the limit behind the tile that generated code hands back.
-struct Scheduler::Worker : Tile {
-  AlignedMemory arena_memory;
-  std::vector<int64_t> sample_of_lane, row_of_lane;
-  std::vector<Tape> own_tapes;
-  int64_t tape_limit = 0;
-  int64_t least_room = 0;  // of a tape that is used at all: little when every tile keeps its own
-  bool frozen = false;     // the tapes belong to a recording: they are read, never moved
-
-  Worker() : Tile{} { grow = &Worker::grow_tape; }
-  Worker(Worker&&) = default;
-  ~Worker() { release(own_tapes); }
-
-  static void* grow_tape(Tile* tile, Tape* tape, int64_t bytes) {
-    Worker& worker = *static_cast<Worker*>(tile);
-    if (bytes <= tape->bytes) return tape->base;
-    // Twice as much each time, so that a long solve copies little; no more than asked for where that is too
-    // much.
-    int64_t room = std::max<int64_t>({bytes, 2 * tape->bytes, worker.least_room});
-    if (room > worker.tape_limit) room = bytes;
-    room = (room + static_cast<int64_t>(cache_line) - 1) / static_cast<int64_t>(cache_line) *
-           static_cast<int64_t>(cache_line);
-    void* base = room <= worker.tape_limit && !worker.frozen
-                     ? std::aligned_alloc(cache_line, static_cast<size_t>(room))
-                     : nullptr;
-    if (!base) {
-      tile->out_of_memory = 1;
-      return tape->base;
-    }
-    if (tape->bytes > 0) std::memcpy(base, tape->base, static_cast<size_t>(tape->bytes));
-    std::free(tape->base);
-    tape->base = base;
-    tape->bytes = room;
-    return base;
-  }
+// One thread's tiles and their memory.
+struct Scheduler::Worker {
+  AlignedMemory arena;
+  TapeBudget budget;
+  TileGroup group;
 };
 
-Scheduler::Scheduler(const Code& code, int threads, int64_t tape_bytes)
+Scheduler::Scheduler(const Code& code, int threads, int64_t tape_bytes, bool pooled)
     : code_(code),
       threads_(threads),
-      tape_limit_((tape_bytes > 0 ? tape_bytes : machine_memory() / 4 * 3) / threads_.count() /
-                  std::max(1, code.tapes)) {
-  workers_.resize(static_cast<size_t>(threads_.count()));
-  for (Worker& worker : workers_) {
-    worker.sample_of_lane.resize(static_cast<size_t>(code.lanes));
-    worker.row_of_lane.resize(static_cast<size_t>(code.lanes));
-    const int64_t worth = worth_keeping(threads_.count()) / std::max(1, code.tapes);
-    worker.own_tapes.resize(static_cast<size_t>(code.tapes), Tape{nullptr, 0, 0, worth});
-    worker.tape_limit = tape_limit_;
-    worker.samples = worker.sample_of_lane.data();
-    worker.rows = worker.row_of_lane.data();
-  }
-}
+      tape_limit_((tape_bytes > 0 ? tape_bytes : machine_memory() / 4 * 3) / threads_.count()),
+      pooled_(pooled),
+      workers_(static_cast<size_t>(threads_.count())) {}
 
 Scheduler::~Scheduler() = default;
 
+// As many tiles as keep lanes busy, but a quarter of the batch at most, so that threads find work; fewer
+// where their frames and the tapes of a solve of usual length would take more than the caches give back in
+// time.
+int Scheduler::choose_group(const Sizes& sizes) const {
+  constexpr int64_t most_lanes = 512, most_tiles = 64, parts_of_batch = 4, usual_steps = 16;
+  constexpr int64_t near_bytes = int64_t{6} << 20;
+  int64_t bytes = std::max<int64_t>(1, sizes.frame_bytes);
+  for (const Part& part : parts_) {
+    if (part.kind == PartKind::sweep) bytes += (part.entry_bytes + part.cache_bytes) * usual_steps;
+  }
+  const int64_t tiles =
+      std::min({most_lanes / code_.lanes, most_tiles, tiles_ / parts_of_batch, near_bytes / bytes});
+  return static_cast<int>(std::max<int64_t>(1, tiles));
+}
+
 // Sizes and makes room for everything. False when there is not enough memory.
-bool Scheduler::prepare(const Batch& batch, Call& call, Sizes& sizes) {
+bool Scheduler::prepare(const Batch& batch, Call& call, Sizes& sizes, bool alone) {
   const int64_t real_bytes = code_.double_precision ? 8 : 4;
   call.sizes = &sizes;
   if (code_.sizes) code_.sizes(&call, nullptr);
-  if (sizes.uniforms < 0 || sizes.accumulators < 0 || sizes.arena_bytes < 0) return false;
+  if (sizes.uniforms < 0 || sizes.accumulators < 0 || sizes.arena_bytes < 0 || sizes.frame_bytes < 0)
+    return false;
 
   rows_ = static_cast<int64_t>(batch.samples.size());
   tiles_ = (rows_ + code_.lanes - 1) / code_.lanes;
+  group_tiles_ = 1;
+  together_ = pooled_ && !alone;
+  if (code_.part && sizes.parts > 1) {
+    parts_.resize(static_cast<size_t>(sizes.parts));
+    belongings_.resize(static_cast<size_t>(sizes.belongings));
+    call.parts = parts_.data();
+    call.belongings = belongings_.data();
+    code_.sizes(&call, nullptr);
+    group_tiles_ = choose_group(sizes);
+  }
+  groups_ = (tiles_ + group_tiles_ - 1) / group_tiles_;
   accumulator_count_ = sizes.accumulators;
   const int64_t reals_a_line = static_cast<int64_t>(cache_line) / real_bytes;
   chunk_stride_ = (sizes.accumulators + reals_a_line - 1) / reals_a_line * reals_a_line;
   const int64_t affordable = most_accumulator_bytes / std::max<int64_t>(1, chunk_stride_ * real_bytes);
-  chunks_ = std::min({tiles_, most_chunks, std::max<int64_t>(8, affordable)});
+  chunks_ = std::min({groups_, most_chunks, std::max<int64_t>(8, affordable)});
 
   bool good = uniforms_.reserve(static_cast<size_t>(sizes.uniforms * real_bytes));
   // At least one set, so that the epilogue of an empty batch reads zeros.
@@ -149,10 +133,10 @@ bool Scheduler::prepare(const Batch& batch, Call& call, Sizes& sizes) {
   call.noise = noise_slots_.data();
 
   for (Worker& worker : workers_) {
-    good = good && worker.arena_memory.reserve(static_cast<size_t>(sizes.arena_bytes));
-    worker.arena = worker.arena_memory.data();
-    worker.out_of_memory = 0;
-    worker.frozen = false;
+    good = good && worker.arena.reserve(static_cast<size_t>(sizes.arena_bytes));
+    worker.budget.limit = tape_limit_;
+    good = good && worker.group.prepare(together_ ? group_tiles_ : 1, code_.lanes, code_.tapes,
+                                        sizes.frame_bytes, worth_keeping(threads_.count()));
   }
   status_.resize(static_cast<size_t>(rows_));
   statistics_.resize(static_cast<size_t>(rows_ * code_.solves));
@@ -177,7 +161,7 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
   std::vector<Tape>* kept = nullptr;
   std::vector<Tape> followed;  // a copy of the descriptors: the tapes themselves are only read
   try {
-    if (!prepare(batch, call, sizes)) return RunState::out_of_memory;
+    if (!prepare(batch, call, sizes, record || replay)) return RunState::out_of_memory;
     const size_t needed = static_cast<size_t>(tiles_ * code_.tapes);
     if (record) {
       for (size_t t = needed; t < record->tapes_.size(); ++t) std::free(record->tapes_[t].base);
@@ -200,7 +184,7 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
       Worker& worker = workers_[static_cast<size_t>(w)];
       for (int64_t chunk = next++; chunk < chunks_; chunk = next++) {
         run_chunk(batch, call, worker, chunk, kept, replay != nullptr);
-        if (canceled() || worker.out_of_memory) stopped = true;
+        if (canceled() || worker.group.out_of_memory()) stopped = true;
         if (stopped) break;
       }
     };
@@ -213,7 +197,7 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
   }
   if (canceled()) return RunState::canceled;
   for (const Worker& worker : workers_) {
-    if (worker.out_of_memory) return RunState::out_of_memory;
+    if (worker.group.out_of_memory()) return RunState::out_of_memory;
   }
   // Threads split the elements, not the chunks: each element's sum is the same whoever computes it.
   next = 0;
@@ -240,12 +224,13 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
 void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, int64_t chunk,
                           std::vector<Tape>* kept, bool replay) {
   const int64_t lanes = code_.lanes;
-  const int64_t first_tile = part_begin(tiles_, chunks_, chunk),
-                end_tile = part_begin(tiles_, chunks_, chunk + 1);
-  const int64_t first_row = first_tile * lanes, end_row = std::min(end_tile * lanes, rows_);
+  const int64_t first_group = part_begin(groups_, chunks_, chunk),
+                end_group = part_begin(groups_, chunks_, chunk + 1);
+  const int64_t first_row = first_group * group_tiles_ * lanes,
+                end_row = std::min(end_group * group_tiles_ * lanes, rows_);
   const size_t chunk_bytes = static_cast<size_t>(chunk_stride_) * (code_.double_precision ? 8 : 4);
-  worker.accumulators = accumulators_.data() + static_cast<size_t>(chunk) * chunk_bytes;
-  if (chunk_bytes > 0) std::memset(worker.accumulators, 0, chunk_bytes);
+  std::byte* accumulators = accumulators_.data() + static_cast<size_t>(chunk) * chunk_bytes;
+  if (chunk_bytes > 0) std::memset(accumulators, 0, chunk_bytes);
   fill_noise(batch, first_row, end_row);
   std::fill(status_.begin() + first_row, status_.begin() + end_row, Status{0, 0, -1, 0, 0, 0});
   std::fill(statistics_.begin() + first_row * code_.solves, statistics_.begin() + end_row * code_.solves,
@@ -257,24 +242,37 @@ void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, 
       std::copy(from, from + code_.lengths, row_lengths_.begin() + row * code_.lengths);
     }
   }
-  worker.frozen = replay;
-  worker.least_room = kept ? 1 << 10 : 1 << 16;
-  worker.status = status_.data();
-  worker.statistics = statistics_.data();
-  for (int64_t tile = first_tile; tile < end_tile; ++tile) {
+  for (int64_t group = first_group; group < end_group; ++group) {
     if (batch.cancel && batch.cancel->load(std::memory_order_relaxed)) return;
-    worker.row = tile * lanes;
-    worker.live = static_cast<int32_t>(std::min(lanes, rows_ - worker.row));
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      const int64_t row = worker.row + std::min<int64_t>(lane, worker.live - 1);
-      worker.row_of_lane[static_cast<size_t>(lane)] = row;
-      worker.sample_of_lane[static_cast<size_t>(lane)] = batch.samples[static_cast<size_t>(row)];
+    const int64_t first_tile = group * group_tiles_, end_tile = std::min(first_tile + group_tiles_, tiles_);
+    for (int64_t number = first_tile; number < end_tile; ++number) {
+      GroupTile& tile = worker.group.tile(together_ ? static_cast<size_t>(number - first_tile) : 0);
+      tile.row = number * lanes;
+      tile.live = static_cast<int32_t>(std::min(lanes, rows_ - tile.row));
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        const int64_t row = tile.row + std::min<int64_t>(lane, tile.live - 1);
+        tile.row_of_lane[static_cast<size_t>(lane)] = row;
+        tile.sample_of_lane[static_cast<size_t>(lane)] = batch.samples[static_cast<size_t>(row)];
+      }
+      tile.accumulators = accumulators;
+      tile.arena = worker.arena.data();
+      tile.status = status_.data();
+      tile.statistics = statistics_.data();
+      tile.budget = kept ? nullptr : &worker.budget;
+      tile.tape_limit = tape_limit_;
+      tile.frozen = replay;
+      tile.least_room = kept ? 1 << 10 : 1 << 16;
+      tile.tapes = kept ? kept->data() + number * code_.tapes : tile.own_tapes.data();
+      for (int t = 0; t < code_.tapes && !replay; ++t) tile.tapes[t].count = 0;
+      if (together_ && group_tiles_ > 1) continue;
+      code_.pool(&call, &tile);
+      if (worker.group.out_of_memory()) return;
     }
-    Tape* tapes = kept ? kept->data() + tile * code_.tapes : worker.own_tapes.data();
-    worker.tapes = tapes;
-    for (int t = 0; t < code_.tapes && !replay; ++t) tapes[t].count = 0;
-    code_.pool(&call, &worker);
-    if (worker.out_of_memory) return;
+    if (together_ && group_tiles_ > 1) {
+      worker.group.run({code_.part, &call, parts_, belongings_, batch.cancel},
+                       static_cast<size_t>(end_tile - first_tile));
+      if (worker.group.out_of_memory()) return;
+    }
   }
 }
 
@@ -318,6 +316,12 @@ std::vector<Failed> Scheduler::failures() const {
 
 LaneUse Scheduler::lane_use() const {
   LaneUse use;
+  for (const Worker& worker : workers_) {
+    use.useful += worker.group.lane_passes();
+    use.computed += worker.group.passes() * code_.lanes;
+  }
+  if (use.computed > 0) return use;
+  // A tile evaluates all its lanes until the last of them is done.
   const size_t solves = static_cast<size_t>(code_.solves), lanes = static_cast<size_t>(code_.lanes);
   const size_t rows = static_cast<size_t>(rows_);
   for (size_t first = 0; first < rows; first += lanes) {
@@ -337,8 +341,7 @@ LaneUse Scheduler::lane_use() const {
 int64_t Scheduler::workspace_bytes() const {
   size_t bytes = uniforms_.bytes() + accumulators_.bytes() + noise_.bytes();
   for (const Worker& worker : workers_) {
-    bytes += worker.arena_memory.bytes();
-    for (const Tape& tape : worker.own_tapes) bytes += static_cast<size_t>(tape.bytes);
+    bytes += worker.arena.bytes() + worker.group.bytes();
   }
   return static_cast<int64_t>(bytes);
 }

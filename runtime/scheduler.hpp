@@ -1,9 +1,10 @@
 // Batches to tiles on threads: workspaces, noise, sums over samples in a fixed order.
 //
-// A batch is cut into tiles of L rows, consecutive tiles form chunks. Every chunk has accumulators of its
-// own, which are added by a fixed tree. How many chunks there are depends on the batch, L and the
-// accumulators' size, never on threads: so the same bits come out for any number of threads. Once a batch of
-// its kind has been run, a run allocates nothing.
+// A batch is cut into tiles of L rows, consecutive tiles form groups, and groups chunks. The tiles of a group
+// run side by side where that keeps their lanes busy (tile_group.hpp). Every chunk has accumulators of its
+// own, which are added by a fixed tree. How many groups and chunks there are depends on the batch, L and the
+// memory that tiles take, never on threads: so the same bits come out for any number of threads. Once a batch
+// of its kind has been run, a run allocates nothing.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "runtime/abi.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/threads.hpp"
+#include "runtime/tile_group.hpp"
 
 namespace nodec::runtime {
 
@@ -21,8 +23,8 @@ enum class NoiseKind : uint8_t { normal, uniform };  // N(0, 1); [0, 1)
 
 // Compiled functions and what the scheduler must know of them.
 struct Code {
-  Function sizes = nullptr, prologue = nullptr, pool = nullptr,
-           epilogue = nullptr;  // prologue, pool, epilogue: null when empty
+  Function sizes = nullptr, prologue = nullptr, pool = nullptr, part = nullptr,
+           epilogue = nullptr;  // prologue, pool, epilogue: null when empty; part: or tiles run one by one
   int lanes = 8;
   bool double_precision = true;
   int tapes = 0, solves = 0, lengths = 0;
@@ -71,7 +73,8 @@ struct Failed {
   Status status;
 };
 
-// How many lanes did useful work: evaluations of samples, and evaluations times lanes of what ran for them.
+// How many lanes did useful work, and how many there were: in passes of the loops that lanes leave apart, or,
+// where there are none, in evaluations.
 struct LaneUse {
   int64_t useful = 0, computed = 0;
 };
@@ -82,8 +85,10 @@ int64_t worth_keeping(int threads);
 
 class Scheduler {
  public:
-  // `tape_bytes` bounds the tapes of all threads together; 0: three quarters of the machine's memory.
-  explicit Scheduler(const Code& code, int threads = 0, int64_t tape_bytes = 0);
+  // `tape_bytes` bounds the tapes of all threads together; 0: three quarters of the machine's memory. pooled:
+  // lanes may move to other tiles; their results are the same bits as without, since groups are formed the
+  // same way.
+  explicit Scheduler(const Code& code, int threads = 0, int64_t tape_bytes = 0, bool pooled = true);
   ~Scheduler();
 
   // Runs all functions. `record` keeps the tapes of this batch; `replay` follows tapes kept before, of the
@@ -94,8 +99,8 @@ class Scheduler {
   // Of the last run, by row; statistics: [row][solve].
   std::span<const Status> status() const { return status_; }
   std::span<const Statistics> statistics() const { return statistics_; }
-  // Of all solves of the last run: a tile evaluates all its lanes until the last of them is done.
-  LaneUse lane_use() const;
+  LaneUse lane_use() const;  // of the last run
+  int group_tiles() const { return group_tiles_; }
   // Rows that failed, ascending.
   std::vector<Failed> failures() const;
   // Bytes of arenas, tapes and accumulators in use.
@@ -104,7 +109,8 @@ class Scheduler {
  private:
   struct Worker;
 
-  bool prepare(const Batch& batch, Call& call, Sizes& sizes);
+  bool prepare(const Batch& batch, Call& call, Sizes& sizes, bool alone);
+  int choose_group(const Sizes& sizes) const;
   void run_chunk(const Batch& batch, const Call& call, Worker& worker, int64_t chunk, std::vector<Tape>* kept,
                  bool replay);
   void fill_noise(const Batch& batch, int64_t first, int64_t end);
@@ -114,13 +120,18 @@ class Scheduler {
   Code code_;
   Threads threads_;
   int64_t tape_limit_;  // of one thread
+  bool pooled_;
+  std::vector<Part> parts_;
+  std::vector<Belonging> belongings_;
+  int group_tiles_ = 1;
+  bool together_ = false;  // of the current run: a group's tiles run side by side
   std::vector<Worker> workers_;
   AlignedMemory uniforms_, accumulators_, noise_;
   std::vector<const void*> noise_slots_;
   std::vector<int32_t> row_lengths_;
   std::vector<Status> status_;
   std::vector<Statistics> statistics_;
-  int64_t rows_ = 0, tiles_ = 0, chunks_ = 0, chunk_stride_ = 0,
+  int64_t rows_ = 0, tiles_ = 0, groups_ = 0, chunks_ = 0, chunk_stride_ = 0,
           accumulator_count_ = 0;  // of the current run; stride in reals
 };
 

@@ -5,12 +5,13 @@ namespace nodec::codegen {
 
 using namespace schedule;
 
-FunctionEmitter::FunctionEmitter(ModuleEmitter& m, FunctionId id)
+FunctionEmitter::FunctionEmitter(ModuleEmitter& m, Piece piece)
     : m_(m),
-      id_(id),
-      function_(m.program.functions[id]),
-      layout_(m.layout.functions[id]),
-      code_(m.code(id)),
+      id_(piece.function),
+      function_(m.program.functions[piece.function]),
+      layout_(m.layout.functions[piece.function]),
+      placed_(layout_.parts[piece.part]),
+      code_(m.code(piece)),
       call_(code_->getArg(0)),
       tile_(code_->getArg(1)),
       arena_(code_->getArg(2)),
@@ -24,7 +25,11 @@ void FunctionEmitter::emit() {
   if (m_.one_sample()) definitions_ = definitions_of(function_);
   place_frames();
   gather_strided();
-  region(function_.body);
+  if (layout_.cut()) {
+    part();
+  } else {
+    region(function_.body);
+  }
   if (layout_.stops) {
     b_.CreateRet(b_.getFalse());
   } else {
@@ -33,12 +38,14 @@ void FunctionEmitter::emit() {
   setup_.CreateBr(body);
 }
 
-void FunctionEmitter::region(const Region& region) {
-  for (const Instruction& i : region) {
-    instruction(i);
-    if (i.result != none && !numbers_region(i) && function_.types[i.result].lanes) {
-      values_[i.result] = spread(values_[i.result]);
-    }
+void FunctionEmitter::region(std::span<const Instruction> region) {
+  for (const Instruction& i : region) define(i);
+}
+
+void FunctionEmitter::define(const Instruction& i) {
+  instruction(i);
+  if (i.result != none && !numbers_region(i) && function_.types[i.result].lanes) {
+    values_[i.result] = spread(values_[i.result]);
   }
 }
 
@@ -146,7 +153,7 @@ void FunctionEmitter::call(const Instruction& i) {
   for (const CallArgument& argument : i.arguments) {
     arguments.push_back(element_address(argument.buffer, values_[argument.offset]));
   }
-  llvm::Value* stopped = b_.CreateCall(m_.code(i.callee), arguments);
+  llvm::Value* stopped = b_.CreateCall(m_.code({i.callee, 0}), arguments);
   if (m_.layout.functions[i.callee].stops) stop_when(stopped);
 }
 

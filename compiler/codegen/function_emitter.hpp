@@ -1,11 +1,13 @@
 // Emits one function of a tile program.
 //
-// In: a Function. Out: its LLVM function, signature (call, tile, arena, arguments…); true is returned where
+// In: a Function, or a part of one. Out: its LLVM function, signature (call, tile, arena, arguments…), of a
+// part (call, tile, arena, once), where `once` asks for a single pass of a loop; true is returned where
 // memory ran out. Lanes values are vectors of L, uniform ones scalars.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "compiler/codegen/module_emitter.hpp"
@@ -16,12 +18,24 @@ namespace nodec::codegen {
 
 class FunctionEmitter {
  public:
-  FunctionEmitter(ModuleEmitter& m, schedule::FunctionId id);
+  FunctionEmitter(ModuleEmitter& m, Piece piece);
   void emit();
 
  private:
+  // ---- passes.cpp
+  void part();
+  // What earlier parts have computed, and what later ones need of this one.
+  void receive();
+  void hand_on();
+  llvm::Value* saved_place(schedule::Value v);
+  // Lanes that take part in the next pass of the sweep.
+  llvm::Value* running_lanes(const schedule::Instruction& sweep);
+  void sweep(const schedule::Instruction& i);
+  void unwind_part(const schedule::Instruction& i);
+
   // ---- control.cpp
-  void region(const schedule::Region& region);
+  void region(std::span<const schedule::Instruction> region);
+  void define(const schedule::Instruction& i);
   void instruction(const schedule::Instruction& i);
   void while_loop(const schedule::Instruction& i);
   void unwind(const schedule::Instruction& i);
@@ -84,6 +98,8 @@ class FunctionEmitter {
   llvm::Value* base(schedule::BufferId id);
   llvm::Value* find_base(schedule::BufferId id);
   void place_frames();
+  // One buffer after the other from `base` on; gives the end.
+  llvm::Value* place_in_line(llvm::Value* base, const std::vector<schedule::BufferId>& ids);
   void gather_strided();
   // Elements from one array's start to each lane's part, of strided buffers and outputs.
   llvm::Value* lane_offsets(schedule::BufferId id);
@@ -133,11 +149,13 @@ class FunctionEmitter {
   const schedule::FunctionId id_;
   const schedule::Function& function_;
   const FunctionLayout& layout_;
+  const PartLayout& placed_;
   llvm::Function* code_;
   llvm::Value *call_, *tile_, *arena_;
   Builder setup_;  // appends to the entry block: what is computed once an activation
   Builder b_;
   llvm::Value* arena_end_ = nullptr;
+  llvm::Value* kept_end_ = nullptr;  // of a part: where the values begin that parts hand on
   std::vector<llvm::Value*> values_;
   Definitions definitions_;  // in the features form
   std::map<schedule::BufferId, llvm::Value*> bases_;

@@ -19,18 +19,35 @@ void visit(const Region& region, const std::function<void(const Instruction&)>& 
   }
 }
 
-FunctionLayout lay_out_function(const Program& program, const Function& function) {
+// Puts a part's memory on the stack or into the arena, in order.
+void place(const Program& program, const std::vector<BufferId>& buffers, PartLayout& layout) {
+  int64_t left = stack_budget;
+  for (const BufferId id : buffers) {
+    const Buffer& buffer = program.buffers[id];
+    const int64_t row = element_bytes(program, buffer.kind) * (buffer.lanes ? program.lanes : 1);
+    // A division, because the product of a huge size could overflow.
+    if (buffer.size.is_constant() && buffer.size.value() <= left / row) {
+      left -= buffer.size.value() * row;
+      layout.stack.push_back(id);
+    } else {
+      layout.arena.push_back(id);
+    }
+  }
+}
+
+FunctionLayout lay_out_function(const Program& program, FunctionId id) {
+  const Function& function = program.functions[id];
   FunctionLayout layout;
   std::vector<BufferId> used;
   std::set<BufferId> seen;
-  const auto use = [&](BufferId id) {
-    if (id != none && seen.insert(id).second) used.push_back(id);
+  const auto use = [&](BufferId buffer) {
+    if (buffer != none && seen.insert(buffer).second) used.push_back(buffer);
   };
-  const auto gather = [&](BufferId id) {
-    if (id != none && strided(program, program.buffers[id])) layout.gathered.insert(id);
+  const auto gather = [&](BufferId buffer) {
+    if (buffer != none && strided(program, program.buffers[buffer])) layout.gathered.insert(buffer);
   };
   visit(function.body, [&](const Instruction& i) {
-    for (const BufferId id : {i.buffer, i.source, i.third, i.fourth}) use(id);
+    for (const BufferId buffer : {i.buffer, i.source, i.third, i.fourth}) use(buffer);
     for (const CallArgument& argument : i.arguments) {
       use(argument.buffer);
       gather(argument.buffer);
@@ -43,19 +60,32 @@ FunctionLayout lay_out_function(const Program& program, const Function& function
     if (i.opcode == Opcode::reserve) layout.stops = true;
     if (i.opcode == Opcode::call) layout.callees.insert(i.callee);
   });
-  int64_t left = stack_budget;
-  for (const BufferId id : used) {
-    const Buffer& buffer = program.buffers[id];
-    if (buffer.storage != Storage::frame && !layout.gathered.contains(id)) continue;
-    const int64_t row = element_bytes(program, buffer.kind) * (buffer.lanes ? program.lanes : 1);
-    // A division, because the product of a huge size could overflow.
-    if (buffer.size.is_constant() && buffer.size.value() <= left / row) {
-      left -= buffer.size.value() * row;
-      layout.stack.push_back(id);
-    } else {
-      layout.arena.push_back(id);
+  if (id == program.pool) {
+    Cut cut = cut_pool(program, layout.gathered);
+    if (cut.parts.size() > 1) {
+      for (Part& part : cut.parts) {
+        PartLayout& placed = layout.parts.emplace_back();
+        place(program, part.local, placed);
+        for (const BufferId buffer : part.local)
+          if (layout.gathered.contains(buffer)) placed.gathered.insert(buffer);
+        placed.part = std::move(part);
+      }
+      for (const BufferId buffer : cut.kept)
+        if (layout.gathered.contains(buffer)) layout.parts[0].gathered.insert(buffer);
+      layout.kept = std::move(cut.kept);
+      layout.saved = std::move(cut.saved);
+      return layout;
     }
   }
+  PartLayout& whole = layout.parts.emplace_back();
+  std::vector<BufferId> owned;
+  for (const BufferId buffer : used) {
+    if (program.buffers[buffer].storage == Storage::frame || layout.gathered.contains(buffer))
+      owned.push_back(buffer);
+  }
+  place(program, owned, whole);
+  whole.gathered = layout.gathered;
+  whole.part.end = function.body.size();
   return layout;
 }
 
@@ -76,9 +106,8 @@ bool in_rows(const Buffer& buffer) {
 
 Layout lay_out(const Program& program) {
   Layout layout;
-  for (const Function& function : program.functions) {
-    layout.functions.push_back(lay_out_function(program, function));
-  }
+  for (FunctionId id = 0; id < static_cast<FunctionId>(program.functions.size()); ++id)
+    layout.functions.push_back(lay_out_function(program, id));
   std::vector<bool> done(program.functions.size());
   const std::function<void(FunctionId)> finish = [&](FunctionId f) {
     if (done[f]) return;

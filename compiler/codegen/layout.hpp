@@ -4,18 +4,29 @@
 #include <set>
 #include <vector>
 
+#include "compiler/codegen/parts.hpp"
 #include "compiler/schedule/program.hpp"
 
 namespace nodec::codegen {
 
-struct FunctionLayout {
-  // Buffers with memory in the function's activation, in order of use: frames, and per-sample arrays that
-  // must be made contiguous because a kernel or a callee reads their rows.
+// Buffers with memory in the activation of a part, in order of use: frames, and per-sample arrays that must
+// be made contiguous because a kernel or a callee reads their rows.
+struct PartLayout {
   std::vector<schedule::BufferId> stack, arena;
-  std::set<schedule::BufferId> gathered;
+  std::set<schedule::BufferId> gathered;  // filled when the part begins
+  Part part;
+};
+
+struct FunctionLayout {
+  std::vector<PartLayout> parts;          // of all functions but pool: one
+  std::vector<schedule::BufferId> kept;   // in Tile::frame, followed by
+  std::vector<schedule::Value> saved;     // values that parts hand on
+  std::set<schedule::BufferId> gathered;  // of all parts
   std::set<schedule::FunctionId> callees;
   bool stops = false;    // reaches a `reserve`, which may find no memory: it then returns true at once
   bool in_pool = false;  // reached from pool: it has a tile
+
+  bool cut() const { return parts.size() > 1; }
 };
 
 struct Layout {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
+#include <map>
 
 #include "compiler/codegen/codegen.hpp"
 #include "compiler/codegen/function_emitter.hpp"
@@ -13,6 +13,28 @@
 namespace nodec::codegen {
 
 using namespace schedule;
+
+namespace {
+
+std::vector<Piece> pieces(const Layout& layout) {
+  std::vector<Piece> all;
+  for (size_t f = 0; f < layout.functions.size(); ++f) {
+    for (size_t part = 0; part < layout.functions[f].parts.size(); ++part)
+      all.push_back({static_cast<FunctionId>(f), part});
+  }
+  return all;
+}
+
+int64_t instructions(std::span<const Instruction> code) {
+  int64_t count = 0;
+  for (const Instruction& i : code) {
+    ++count;
+    for (const Region& inner : i.regions) count += instructions(inner);
+  }
+  return count;
+}
+
+}  // namespace
 
 ModuleEmitter::ModuleEmitter(const Program& program, const Target& target, llvm::Module& module)
     : program(program),
@@ -87,17 +109,23 @@ llvm::Constant* ModuleEmitter::table(const Buffer& buffer) {
                                   llvm::ConstantArray::get(array, values), "table." + buffer.name);
 }
 
-void ModuleEmitter::emit(const std::vector<FunctionId>& here, bool entries) {
-  const bool alone = here.size() == program.functions.size();
-  for (FunctionId id = 0; id < static_cast<FunctionId>(program.functions.size()); ++id) {
-    const Function& function = program.functions[id];
+void ModuleEmitter::emit(const std::vector<Piece>& here, bool entries) {
+  const bool alone = here.size() == pieces(layout).size();
+  for (const Piece piece : pieces(layout)) {
+    const Function& function = program.functions[piece.function];
+    const FunctionLayout& placed = layout.functions[piece.function];
     std::vector<llvm::Type*> arguments(3 + function.arguments.size(), pointer);
-    code_[id] =
-        define("node." + function.name, layout.functions[id].stops ? boolean : nothing, arguments, !alone);
-    code_[id]->addFnAttr(llvm::Attribute::NoInline);
-    if (!alone) code_[id]->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    std::string name = "node." + function.name;
+    if (placed.cut()) {
+      arguments.push_back(boolean);
+      name += "." + std::to_string(piece.part);
+    }
+    llvm::Function* code = define(name, placed.stops ? boolean : nothing, arguments, !alone);
+    code->addFnAttr(llvm::Attribute::NoInline);
+    if (!alone) code->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    code_[piece] = code;
   }
-  for (const FunctionId id : here) FunctionEmitter(*this, id).emit();
+  for (const Piece piece : here) FunctionEmitter(*this, piece).emit();
   if (entries) emit_entries();
 }
 
@@ -110,22 +138,58 @@ void ModuleEmitter::emit_entries() {
     if (id != none) {
       llvm::Value *call = function->getArg(0), *tile = function->getArg(1);
       llvm::Value* arena =
-          id == program.pool
-              ? field(b, pointer, tile, offsetof(runtime::Tile, arena))
-              : b.CreateInBoundsGEP(b.getInt8Ty(), field(b, pointer, call, offsetof(runtime::Call, uniforms)),
-                                    bytes_of(b, call, Storage::uniform));
-      b.CreateCall(code(id), {call, tile, arena});
+          b.CreateInBoundsGEP(b.getInt8Ty(), field(b, pointer, call, offsetof(runtime::Call, uniforms)),
+                              bytes_of(b, call, Storage::uniform));
+      b.CreateCall(code({id, 0}), {call, tile, arena});
     }
     b.CreateRetVoid();
   };
   entry("prologue", program.prologue);
-  entry("pool", program.pool);
+  emit_pool();
   entry("epilogue", program.epilogue);
+}
+
+void ModuleEmitter::emit_pool() {
+  const size_t parts = program.pool == none ? 0 : layout.functions[program.pool].parts.size();
+  const auto run = [&](llvm::Function* function, Builder& b, size_t part, bool once) {
+    llvm::Value *call = function->getArg(0), *tile = function->getArg(1);
+    std::vector<llvm::Value*> arguments{call, tile, field(b, pointer, tile, offsetof(runtime::Tile, arena))};
+    if (parts > 1) arguments.push_back(b.getInt1(once));
+    return b.CreateCall(code({program.pool, part}), arguments);
+  };
+  llvm::Function* whole = define("pool", nothing, {pointer, pointer}, true);
+  Builder b(llvm::BasicBlock::Create(context, "entry", whole));
+  llvm::BasicBlock* end = llvm::BasicBlock::Create(context, "end", whole);
+  for (size_t part = 0; part < parts; ++part) {
+    llvm::Value* stopped = run(whole, b, part, false);
+    if (part + 1 == parts || !layout.functions[program.pool].stops) continue;
+    llvm::BasicBlock* next = llvm::BasicBlock::Create(context, "part", whole);
+    b.CreateCondBr(stopped, end, next);
+    b.SetInsertPoint(next);
+  }
+  b.CreateBr(end);
+  b.SetInsertPoint(end);
+  b.CreateRetVoid();
+
+  llvm::Function* single = define("part", nothing, {pointer, pointer}, true);
+  b.SetInsertPoint(llvm::BasicBlock::Create(context, "entry", single));
+  llvm::BasicBlock* after = llvm::BasicBlock::Create(context, "after", single);
+  llvm::Value* wanted = field(b, index, single->getArg(1), offsetof(runtime::Tile, part));
+  llvm::SwitchInst* choice = b.CreateSwitch(wanted, after, static_cast<unsigned>(parts));
+  for (size_t part = 0; part < parts; ++part) {
+    llvm::BasicBlock* here = llvm::BasicBlock::Create(context, "part", single);
+    choice->addCase(b.getInt64(part), here);
+    b.SetInsertPoint(here);
+    run(single, b, part, true);
+    b.CreateBr(after);
+  }
+  b.SetInsertPoint(after);
+  b.CreateRetVoid();
 }
 
 namespace {
 
-Module emit_module(const Program& program, const Target& target, const std::vector<FunctionId>& here,
+Module emit_module(const Program& program, const Target& target, const std::vector<Piece>& here,
                    bool entries) {
   const auto start = std::chrono::steady_clock::now();
   auto result = std::make_unique<LlvmModule>();
@@ -139,19 +203,27 @@ Module emit_module(const Program& program, const Target& target, const std::vect
   return Module(std::move(result));
 }
 
-// The largest functions first, each to the part that has least yet.
-std::vector<std::vector<FunctionId>> divide(const Program& program, int parts) {
-  const auto work = [&](FunctionId id) { return program.functions[id].types.size(); };
-  std::vector<FunctionId> order(program.functions.size());
-  std::iota(order.begin(), order.end(), FunctionId{0});
-  std::stable_sort(order.begin(), order.end(), [&](FunctionId a, FunctionId b) { return work(a) > work(b); });
+// The largest pieces first, each to the part that has least yet.
+std::vector<std::vector<Piece>> divide(const Program& program, int parts) {
+  const Layout layout = lay_out(program);
+  std::map<Piece, int64_t> work;
+  for (const Piece piece : pieces(layout)) {
+    const Function& function = program.functions[piece.function];
+    const FunctionLayout& placed = layout.functions[piece.function];
+    const Part& part = placed.parts[piece.part].part;
+    work[piece] = placed.cut()
+                      ? instructions(std::span(function.body).subspan(part.first, part.end - part.first))
+                      : instructions(function.body);
+  }
+  std::vector<Piece> order = pieces(layout);
+  std::stable_sort(order.begin(), order.end(), [&](Piece a, Piece b) { return work[a] > work[b]; });
   const size_t most = std::max<size_t>(order.size(), 1);
-  std::vector<std::vector<FunctionId>> divided(std::clamp<size_t>(parts, 1, most));
-  std::vector<size_t> sums(divided.size());
-  for (const FunctionId id : order) {
+  std::vector<std::vector<Piece>> divided(std::clamp<size_t>(parts, 1, most));
+  std::vector<int64_t> sums(divided.size());
+  for (const Piece piece : order) {
     const size_t least = std::min_element(sums.begin(), sums.end()) - sums.begin();
-    divided[least].push_back(id);
-    sums[least] += work(id) + 1;
+    divided[least].push_back(piece);
+    sums[least] += work[piece] + 1;
   }
   return divided;
 }
@@ -159,15 +231,13 @@ std::vector<std::vector<FunctionId>> divide(const Program& program, int parts) {
 }  // namespace
 
 Module emit(const Program& program, const Target& target) {
-  std::vector<FunctionId> all(program.functions.size());
-  std::iota(all.begin(), all.end(), FunctionId{0});
-  return emit_module(program, target, all, true);
+  return emit_module(program, target, pieces(lay_out(program)), true);
 }
 
 std::vector<Module> emit_parts(const Program& program, const Target& target, int parts) {
   std::vector<Module> modules;
-  const std::vector<std::vector<FunctionId>> divided = divide(program, parts);
-  for (const std::vector<FunctionId>& here : divided)
+  const std::vector<std::vector<Piece>> divided = divide(program, parts);
+  for (const std::vector<Piece>& here : divided)
     modules.push_back(emit_module(program, target, here, modules.size() + 1 == divided.size()));
   return modules;
 }

@@ -12,12 +12,19 @@
 
 namespace nodec::codegen {
 
+// A function, or a part of one that is cut.
+struct Piece {
+  schedule::FunctionId function;
+  size_t part;
+  friend auto operator<=>(const Piece&, const Piece&) = default;
+};
+
 class ModuleEmitter {
  public:
   ModuleEmitter(const schedule::Program& program, const Target& target, llvm::Module& module);
-  // Bodies of these functions alone; the others are another module's, which sees these. The entry points of
-  // the runtime come with `entries`.
-  void emit(const std::vector<schedule::FunctionId>& here, bool entries);
+  // Bodies of these pieces alone; the others are another module's, which sees these. The entry points of the
+  // runtime come with `entries`.
+  void emit(const std::vector<Piece>& here, bool entries);
 
   const schedule::Program& program;
   const Target& target;
@@ -42,7 +49,7 @@ class ModuleEmitter {
   // A function of this module with the target's attributes, and its entry block.
   llvm::Function* define(const std::string& name, llvm::Type* result, llvm::ArrayRef<llvm::Type*> arguments,
                          bool external = false);
-  llvm::Function* code(schedule::FunctionId id) const { return code_.at(id); }
+  llvm::Function* code(Piece piece) const { return code_.at(piece); }
 
   // ---- kernels, each made at its first use (contract.cpp, outer.cpp, pack.cpp, reports.cpp)
   // (to, packed W, x, bias, elements between biases, rows, columns) over lanes [0, `width`·`blocks`) of each
@@ -79,6 +86,8 @@ class ModuleEmitter {
   llvm::Value* padded_bytes(Builder& b, llvm::Value* call, const schedule::Buffer& buffer);
   // Bytes before the buffer in its block of uniforms or accumulators.
   llvm::Value* offset_of(Builder& b, llvm::Value* call, schedule::BufferId id);
+  // Bytes of a value that a part hands on: whole cache lines.
+  int64_t saved_bytes(schedule::Value v) const;
   // Bytes of all buffers of a storage.
   llvm::Value* bytes_of(Builder& b, llvm::Value* call, schedule::Storage storage);
   llvm::Value* field(Builder& b, llvm::Type* type, llvm::Value* structure, int64_t offset) const;
@@ -88,9 +97,13 @@ class ModuleEmitter {
   llvm::Function* kernel(const std::string& name, llvm::ArrayRef<llvm::Type*> arguments,
                          llvm::function_ref<void(llvm::Function*, Builder&)> body);
   void emit_sizes();
+  // Behind the sizes: what the runtime must know of the parts.
+  void emit_parts(Builder& b, llvm::Value* call);
   void emit_entries();
+  // `pool` and `part`.
+  void emit_pool();
 
-  std::map<schedule::FunctionId, llvm::Function*> code_;
+  std::map<Piece, llvm::Function*> code_;
   std::map<std::string, llvm::Function*> kernels_;
   llvm::Constant* no_bias_ = nullptr;
 };

@@ -24,23 +24,29 @@ llvm::Value* FunctionEmitter::tile_field(llvm::Type* type, int64_t offset) {
 }
 
 void FunctionEmitter::place_frames() {
-  for (const BufferId id : layout_.stack) {
+  for (const BufferId id : placed_.stack) {
     const int64_t elements = buffer(id).size.value() * (buffer(id).lanes ? m_.lanes : 1);
     llvm::AllocaInst* memory =
         setup_.CreateAlloca(m_.stored(buffer(id).kind), setup_.getInt64(elements), buffer(id).name);
     memory->setAlignment(line);
     bases_[id] = memory;
   }
+  arena_end_ = place_in_line(arena_, placed_.arena);
+  if (layout_.cut())
+    kept_end_ = place_in_line(tile_field(m_.pointer, offsetof(runtime::Tile, frame)), layout_.kept);
+}
+
+llvm::Value* FunctionEmitter::place_in_line(llvm::Value* base, const std::vector<BufferId>& ids) {
   llvm::Value* offset = setup_.getInt64(0);
-  for (const BufferId id : layout_.arena) {
-    bases_[id] = setup_.CreateInBoundsGEP(setup_.getInt8Ty(), arena_, offset, buffer(id).name);
+  for (const BufferId id : ids) {
+    bases_[id] = setup_.CreateInBoundsGEP(setup_.getInt8Ty(), base, offset, buffer(id).name);
     offset = setup_.CreateAdd(offset, m_.padded_bytes(setup_, call_, buffer(id)));
   }
-  arena_end_ = setup_.CreateInBoundsGEP(setup_.getInt8Ty(), arena_, offset);
+  return setup_.CreateInBoundsGEP(setup_.getInt8Ty(), base, offset);
 }
 
 void FunctionEmitter::gather_strided() {
-  for (const BufferId id : layout_.gathered) {
+  for (const BufferId id : placed_.gathered) {
     llvm::Value* to = bases_.at(id);
     llvm::Value* count = m_.extent(setup_, call_, buffer(id).size);
     counted_loop(b_, b_.getInt64(0), count, 1, [&](llvm::Value* i) {

@@ -33,7 +33,7 @@ Module emit_probe(bool double_precision, const Target& target) {
   llvm::Type* real = double_precision ? llvm::Type::getDoubleTy(context) : llvm::Type::getFloatTy(context);
   const int width = width_of(double_precision, target);
 
-  for (const char* name : {"sizes", "prologue", "pool", "epilogue"}) {
+  for (const char* name : {"sizes", "prologue", "pool", "part", "epilogue"}) {
     llvm::Function* function = llvm::Function::Create(
         llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer}, false),
         llvm::Function::ExternalLinkage, name, *result->module);

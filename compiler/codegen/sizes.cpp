@@ -58,6 +58,12 @@ llvm::Value* ModuleEmitter::offset_of(Builder& b, llvm::Value* call, BufferId id
   return offset;
 }
 
+int64_t ModuleEmitter::saved_bytes(Value v) const {
+  const ValueType type = program.functions[program.pool].types[v];
+  const int64_t bytes = element_bytes(program, type.kind) * (type.lanes ? lanes : 1);
+  return (bytes + 63) / 64 * 64;
+}
+
 llvm::Value* ModuleEmitter::bytes_of(Builder& b, llvm::Value* call, Storage storage) {
   llvm::Value* sum = b.getInt64(0);
   for (const Buffer& buffer : program.buffers) {
@@ -77,8 +83,11 @@ void ModuleEmitter::emit_sizes() {
   std::map<FunctionId, llvm::Value*> needed;
   for (const FunctionId id : layout.callees_first) {
     llvm::Value *own = b.getInt64(0), *below = b.getInt64(0);
-    for (const BufferId frame : layout.functions[id].arena) {
-      own = b.CreateAdd(own, padded_bytes(b, call, program.buffers[frame]));
+    for (const PartLayout& part : layout.functions[id].parts) {
+      llvm::Value* sum = b.getInt64(0);
+      for (const BufferId frame : part.arena)
+        sum = b.CreateAdd(sum, padded_bytes(b, call, program.buffers[frame]));
+      own = larger(own, sum);
     }
     for (const FunctionId callee : layout.functions[id].callees) below = larger(below, needed[callee]);
     needed[id] = b.CreateAdd(own, below);
@@ -97,7 +106,95 @@ void ModuleEmitter::emit_sizes() {
   tell(offsetof(runtime::Sizes, accumulators),
        b.CreateExactSDiv(bytes_of(b, call, Storage::accumulator), bytes));
   tell(offsetof(runtime::Sizes, arena_bytes), needed_by(program.pool));
+  llvm::Value* frame = b.getInt64(0);
+  int64_t belongings = 0, parts = 0;
+  if (program.pool != none) {
+    const FunctionLayout& pool = layout.functions[program.pool];
+    for (const BufferId id : pool.kept)
+      frame = b.CreateAdd(frame, padded_bytes(b, call, program.buffers[id]));
+    for (const Value v : pool.saved) frame = b.CreateAdd(frame, b.getInt64(saved_bytes(v)));
+    parts = static_cast<int64_t>(pool.parts.size());
+    for (const PartLayout& part : pool.parts) {
+      for (const Belonging& belonging : part.part.belongings)
+        belongings += belonging.value != none ? 1 : static_cast<int64_t>(belonging.rows.ranges().size());
+    }
+  }
+  tell(offsetof(runtime::Sizes, frame_bytes), frame);
+  tell(offsetof(runtime::Sizes, parts), b.getInt64(parts));
+  tell(offsetof(runtime::Sizes, belongings), b.getInt64(belongings));
+  if (parts > 1) {
+    llvm::Value* room = b.CreateIsNotNull(field(b, pointer, call, offsetof(runtime::Call, parts)));
+    guarded(b, room, [&] { emit_parts(b, call); });
+  }
   b.CreateRetVoid();
+}
+
+void ModuleEmitter::emit_parts(Builder& b, llvm::Value* call) {
+  const FunctionLayout& pool = layout.functions[program.pool];
+  const Function& function = program.functions[program.pool];
+  std::map<BufferId, llvm::Value*> places;
+  std::map<Value, llvm::Value*> saved;
+  llvm::Value* offset = b.getInt64(0);
+  for (const BufferId id : pool.kept) {
+    places[id] = offset;
+    offset = b.CreateAdd(offset, padded_bytes(b, call, program.buffers[id]));
+  }
+  for (const Value v : pool.saved) {
+    saved[v] = offset;
+    offset = b.CreateAdd(offset, b.getInt64(saved_bytes(v)));
+  }
+  llvm::Value* to_parts = field(b, pointer, call, offsetof(runtime::Call, parts));
+  llvm::Value* to_belongings = field(b, pointer, call, offsetof(runtime::Call, belongings));
+  int64_t count = 0, number = 0;
+  const auto belonging = [&](llvm::Value* first, llvm::Value* rows, Kind kind) {
+    const int64_t at = count++ * static_cast<int64_t>(sizeof(runtime::Belonging));
+    b.CreateStore(first, address(b, to_belongings, at + offsetof(runtime::Belonging, offset)));
+    b.CreateStore(rows, address(b, to_belongings, at + offsetof(runtime::Belonging, rows)));
+    b.CreateStore(b.getInt64(element_bytes(program, kind)),
+                  address(b, to_belongings, at + offsetof(runtime::Belonging, element_bytes)));
+  };
+  for (const PartLayout& placed : pool.parts) {
+    const Part& part = placed.part;
+    const int64_t first = count;
+    for (const Belonging& own : part.belongings) {
+      if (own.value != none) {
+        belonging(saved.at(own.value), b.getInt64(1), function.types[own.value].kind);
+        continue;
+      }
+      const Buffer& buffer = program.buffers[own.buffer];
+      const int64_t row = element_bytes(program, buffer.kind) * lanes;
+      for (const RowSet::Range& range : own.rows.ranges()) {
+        llvm::Value* end = b.getInt64(range.end);
+        if (!buffer.size.is_constant()) {
+          llvm::Value* size = extent(b, call, buffer.size);
+          end = b.CreateSelect(b.CreateICmpSLT(size, end), size, end);
+        }
+        llvm::Value* from = b.CreateAdd(places.at(own.buffer), b.getInt64(range.first * row));
+        belonging(from, b.CreateSub(end, b.getInt64(range.first)), buffer.kind);
+      }
+    }
+    const int64_t at = number++ * static_cast<int64_t>(sizeof(runtime::Part));
+    const auto whole = [&](int64_t where, llvm::Value* value) {
+      b.CreateStore(value, address(b, to_parts, at + where));
+    };
+    const auto entry = [&](BufferId tape) -> llvm::Value* {
+      if (tape == none) return b.getInt64(0);
+      const Buffer& buffer = program.buffers[tape];
+      return b.CreateMul(extent(b, call, buffer.size),
+                         b.getInt64(element_bytes(program, buffer.kind) * lanes));
+    };
+    const auto slot = [&](BufferId tape) {
+      return b.getInt32(tape == none ? ~0u : static_cast<uint32_t>(program.buffers[tape].slot));
+    };
+    whole(offsetof(runtime::Part, kind), b.getInt32(static_cast<uint32_t>(part.kind)));
+    whole(offsetof(runtime::Part, tape), slot(part.tape));
+    whole(offsetof(runtime::Part, cache), slot(part.cache));
+    whole(offsetof(runtime::Part, first_belonging), b.getInt64(first));
+    whole(offsetof(runtime::Part, belongings), b.getInt64(count - first));
+    whole(offsetof(runtime::Part, entry_bytes), entry(part.tape));
+    whole(offsetof(runtime::Part, cache_bytes), entry(part.cache));
+    whole(offsetof(runtime::Part, work), b.getInt64(part.work));
+  }
 }
 
 }  // namespace nodec::codegen

@@ -284,10 +284,10 @@ Result<Bench> Model::bench(const Dataset& data, const Arrays& weights, const Ben
   embed::Settings settings;
   settings.samples = static_cast<double>(out.batch);
   settings.training = 1;
-  embed::Runner forward(forward_unit, *data.state, f64, options.threads, options.seed);
+  embed::Runner forward(forward_unit, *data.state, f64, options.threads, options.seed, options.pooled);
   std::optional<embed::Runner> gradient;
   if (mode != embed::Mode::forward)
-    gradient.emplace(made.unit, *data.state, f64, options.threads, options.seed);
+    gradient.emplace(made.unit, *data.state, f64, options.threads, options.seed, options.pooled);
   Timed forward_runs(forward, rows, identities, *parameters, settings);
   std::optional<Timed> gradient_runs;
   if (gradient) gradient_runs.emplace(*gradient, rows, identities, *parameters, settings);

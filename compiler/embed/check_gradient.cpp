@@ -86,11 +86,11 @@ Result<GradientCheck> Model::check_gradient(const Dataset& data, const Arrays& w
   embed::Settings settings;
   settings.samples = static_cast<double>(data.samples());
   runtime::Recorded tapes;
-  embed::Runner recorder(recording, *data.state, f64, options.threads, options.seed);
+  embed::Runner recorder(recording, *data.state, f64, options.threads, options.seed, options.pooled);
   if (recorder.run(rows, values, settings, identities, &tapes) != runtime::RunState::done)
     return Result<GradientCheck>::failed(
         {embed::plain(Severity::error, "out_of_memory", "out of memory for the steps of the solves")});
-  embed::Runner replayer(replaying, *data.state, f64, options.threads, options.seed);
+  embed::Runner replayer(replaying, *data.state, f64, options.threads, options.seed, options.pooled);
   const auto loss = [&] {
     replayer.run(rows, values, settings, identities, nullptr, &tapes);
     return replayer.total_scalar("mean:loss");

@@ -67,7 +67,8 @@ Run run_once(const Model::State& model, const Dataset& data, const Arrays& weigh
       model.unit(data.state->shared, mode, embed::choose_form(model.model, options, data.samples()),
                  !data.state->binding.sample_lengths.empty(), out.diagnostics);
   if (!unit) return out;
-  auto runner = std::make_unique<embed::Runner>(unit, *data.state, f64, options.threads, options.seed);
+  auto runner =
+      std::make_unique<embed::Runner>(unit, *data.state, f64, options.threads, options.seed, options.pooled);
   out.samples.resize(static_cast<size_t>(data.samples()));
   std::iota(out.samples.begin(), out.samples.end(), 0);
   embed::Settings settings;

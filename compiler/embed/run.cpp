@@ -13,6 +13,7 @@ runtime::Code scheduler_code(const Unit& unit, bool double_precision) {
   code.sizes = unit.code.sizes;
   code.prologue = unit.code.prologue;
   code.pool = unit.code.pool;
+  code.part = unit.code.part;
   code.epilogue = unit.code.epilogue;
   code.lanes = unit.lanes;
   code.double_precision = double_precision;
@@ -92,7 +93,7 @@ Diagnostic run_failure(runtime::RunState state) {
 }
 
 Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision,
-               int threads, uint64_t seed)
+               int threads, uint64_t seed, bool pooled)
     : unit_(std::move(unit)),
       data_(data),
       double_precision_(double_precision),
@@ -100,7 +101,7 @@ Runner::Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, boo
       parameters_(double_precision),
       settings_(double_precision),
       totals_(double_precision),
-      scheduler_(scheduler_code(*unit_, double_precision), threads) {
+      scheduler_(scheduler_code(*unit_, double_precision), threads, 0, pooled) {
   const schedule::Interface& interface = unit_->interface;
   const runtime::Binding& binding = data.binding;
   for (size_t i = 0; i < binding.length_names.size(); ++i)

@@ -26,7 +26,7 @@ Diagnostic run_failure(runtime::RunState state);
 class Runner {
  public:
   Runner(std::shared_ptr<const Unit> unit, const Dataset::State& data, bool double_precision, int threads,
-         uint64_t seed);
+         uint64_t seed, bool pooled = true);
 
   // Runs the rows, each a sample of the dataset; `identities` as in runtime::Batch.
   runtime::RunState run(std::span<const int64_t> rows, const std::vector<double>& parameters,

@@ -91,7 +91,7 @@ std::unique_ptr<TrainingPart> TrainingPart::make(const TrainPart& part, const Tr
         model.state->unit(data.state->shared, mode, choose_form(model.state->model, options, rows),
                           !data.state->binding.sample_lengths.empty(), diagnostics);
     if (!unit) return nullptr;
-    return std::make_unique<Runner>(unit, *data.state, f64, options.threads, options.seed);
+    return std::make_unique<Runner>(unit, *data.state, f64, options.threads, options.seed, options.pooled);
   };
   made->runner_ = runner(part.data, Mode::gradient, batch);
   if (!made->runner_) return nullptr;
@@ -258,7 +258,7 @@ void TrainingPart::blame(const std::vector<double>& values, StepReport& report) 
         choose_form(part_.model.state->model, options, static_cast<int64_t>(sampler_.samples().size())),
         !part_.data.state->binding.sample_lengths.empty(), ignored);
     if (unit) {
-      Runner forward(unit, *part_.data.state, f64, options.threads, options.seed);
+      Runner forward(unit, *part_.data.state, f64, options.threads, options.seed, options.pooled);
       const bool ran = forward.run(sampler_.samples(), own(values), settings_, sampler_.identities()) ==
                        runtime::RunState::done;
       for (const schedule::Interface::Result& result : forward.interface().results) {

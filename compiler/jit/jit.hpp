@@ -43,7 +43,7 @@ struct Object {
 // The functions of one compiled program. Immutable; copies share the memory, which the last one frees.
 class Code {
  public:
-  runtime::Function sizes = nullptr, prologue = nullptr, pool = nullptr, epilogue = nullptr;
+  runtime::Function sizes = nullptr, prologue = nullptr, pool = nullptr, part = nullptr, epilogue = nullptr;
   int64_t code_bytes = 0;
   Timings timings;
 

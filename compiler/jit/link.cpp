@@ -68,6 +68,7 @@ Result<Code> load(const Object& object) {
   const std::pair<const char*, runtime::Function*> functions[] = {{"sizes", &code.sizes},
                                                                   {"prologue", &code.prologue},
                                                                   {"pool", &code.pool},
+                                                                  {"part", &code.part},
                                                                   {"epilogue", &code.epilogue}};
   for (const auto& [name, place] : functions) {
     auto address = (*session)->lookup(name);

@@ -116,7 +116,7 @@ CompiledRun run_compiled(const schedule::Program& program, const schedule::Batch
   call.sizes = &run.sizes;
   code.sizes(&call, nullptr);
   Guarded uniforms(run.sizes.uniforms * sizeof(Real)), accumulators(run.sizes.accumulators * sizeof(Real)),
-      total_values(totals * sizeof(Real)), arena(run.sizes.arena_bytes);
+      total_values(totals * sizeof(Real)), arena(run.sizes.arena_bytes), frame(run.sizes.frame_bytes);
   std::memset(accumulators.data(), 0, run.sizes.accumulators * sizeof(Real));
   call.uniforms = uniforms.data();
   call.accumulators = accumulators.data();
@@ -135,6 +135,7 @@ CompiledRun run_compiled(const schedule::Program& program, const schedule::Batch
     memory.tile.live = static_cast<int32_t>(std::min<int64_t>(program.lanes, batch.samples - first));
     memory.tile.accumulators = accumulators.data();
     memory.tile.arena = arena.data();
+    memory.tile.frame = frame.data();
     memory.tile.tapes = memory.tapes.data();
     memory.tile.status = run.result.status.data();
     memory.tile.statistics = run.result.statistics.data();
@@ -146,7 +147,8 @@ CompiledRun run_compiled(const schedule::Program& program, const schedule::Batch
   for (const auto& array : outputs) run.result.outputs.emplace_back(array.begin(), array.end());
   const auto* values = reinterpret_cast<const Real*>(total_values.data());
   run.result.totals.assign(values, values + totals);
-  run.guards_intact = uniforms.intact() && accumulators.intact() && total_values.intact() && arena.intact();
+  run.guards_intact =
+      uniforms.intact() && accumulators.intact() && total_values.intact() && arena.intact() && frame.intact();
   return run;
 }
 
