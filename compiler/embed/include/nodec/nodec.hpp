@@ -47,8 +47,8 @@ struct Options {
   bool remarks = false;         // also say what the compiler decides, and what costs more than it looks
   // A folder of machine code to reuse and to add to, private to its user; "": none. Programs may share it.
   std::string cache;
-  // Where samples take different numbers of steps, those that are done make room for others. Off: every sample
-  // stays where it is, which gives the same bits, gradients of parameters up to rounding.
+  // Where samples take different numbers of steps, those that are done make room for others. Off: every
+  // sample stays where it is, which gives the same bits, gradients of parameters up to rounding.
   bool pooled = true;
 };
 
