@@ -71,9 +71,9 @@ Scheduler::~Scheduler() = default;
 
 // As many tiles as keep lanes busy, but a quarter of the batch at most, so that threads find work; fewer
 // where their frames and the tapes of a solve of usual length would take more than the caches give back in
-// time.
+// time. Two tiles win less than they cost.
 int Scheduler::choose_group(const Sizes& sizes) const {
-  constexpr int64_t most_lanes = 512, most_tiles = 64, parts_of_batch = 4, usual_steps = 16;
+  constexpr int64_t most_lanes = 512, most_tiles = 64, fewest_tiles = 3, parts_of_batch = 4, usual_steps = 16;
   constexpr int64_t near_bytes = int64_t{6} << 20;
   int64_t bytes = std::max<int64_t>(1, sizes.frame_bytes);
   for (const Part& part : parts_) {
@@ -81,7 +81,7 @@ int Scheduler::choose_group(const Sizes& sizes) const {
   }
   const int64_t tiles =
       std::min({most_lanes / code_.lanes, most_tiles, tiles_ / parts_of_batch, near_bytes / bytes});
-  return static_cast<int>(std::max<int64_t>(1, tiles));
+  return tiles < fewest_tiles ? 1 : static_cast<int>(tiles);
 }
 
 // Sizes and makes room for everything. False when there is not enough memory.
