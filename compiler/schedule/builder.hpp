@@ -115,8 +115,7 @@ class Builder : public graph::Primitives {
   void if_then(Value condition, const std::function<void()>& then,
                const std::function<void()>& otherwise = {});
   // apart: lanes leave at different times.
-  void iterate(const std::function<Value()>& live, const std::function<void()>& step,
-               bool apart = false);
+  void iterate(const std::function<Value()>& live, const std::function<void()>& step, bool apart = false);
   void unwind(BufferId tape, Value first, const std::function<void(Value entry)>& body);
   void call(FunctionId callee, std::vector<CallArgument> arguments);
 

@@ -154,9 +154,9 @@ enum class Opcode : uint8_t {
   iterate,  // `while any lane is live`: region 0 computes the lanes mask (last value), region 1 one step; a
             // lane that leaves is not touched again. integer_value 1: lanes leave at different times, so that
             // it pays to gather those of several tiles that still run (codegen/parts.hpp)
-  unwind,   // (first): region 0 for every entry of the tape `buffer`, newest first down to `first`, its number
-            // as `result`
-  call,     // `callee` with argument buffers and offsets (index values)
+  unwind,  // (first): region 0 for every entry of the tape `buffer`, newest first down to `first`, its number
+           // as `result`
+  call,    // `callee` with argument buffers and offsets (index values)
   // reports
   fail,        // (mask, code integer, t, h, state integer, steps integer): solve number in integer_value
   statistics,  // (evaluations, accepted, rejected: lanes integers): solve number in integer_value; live lanes
