@@ -9,6 +9,9 @@
 
 namespace nodec::codegen {
 
+// Attribute of functions in which little of a program's time goes.
+inline constexpr char plainly[] = "nodec-plainly";
+
 struct LlvmModule {
   Target target;
   double emit_milliseconds = 0;

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
 
 #include "compiler/codegen/codegen.hpp"
 #include "compiler/codegen/function_emitter.hpp"
 #include "compiler/codegen/llvm_module.hpp"
+#include "compiler/codegen/work.hpp"
 #include "runtime/abi.hpp"
 
 namespace nodec::codegen {
@@ -36,12 +38,13 @@ int64_t instructions(std::span<const Instruction> code) {
 
 }  // namespace
 
-ModuleEmitter::ModuleEmitter(const Program& program, const Target& target, llvm::Module& module)
+ModuleEmitter::ModuleEmitter(const Program& program, const Layout& layout, const Target& target,
+                             llvm::Module& module)
     : program(program),
       target(target),
       module(module),
       context(module.getContext()),
-      layout(lay_out(program)),
+      layout(layout),
       lanes(program.lanes),
       real(program.double_precision ? llvm::Type::getDoubleTy(context) : llvm::Type::getFloatTy(context)),
       integer(llvm::Type::getIntNTy(context, program.double_precision ? 64 : 32)),
@@ -84,6 +87,11 @@ llvm::Function* ModuleEmitter::define(const std::string& name, llvm::Type* resul
   return function;
 }
 
+void ModuleEmitter::seldom(llvm::Function* function) {
+  function->addFnAttr(llvm::Attribute::OptimizeNone);
+  function->addFnAttr(llvm::Attribute::NoInline);
+}
+
 llvm::Function* ModuleEmitter::kernel(const std::string& name, llvm::ArrayRef<llvm::Type*> arguments,
                                       llvm::function_ref<void(llvm::Function*, Builder&)> body) {
   llvm::Function*& known = kernels_[name];
@@ -111,6 +119,7 @@ llvm::Constant* ModuleEmitter::table(const Buffer& buffer) {
 
 void ModuleEmitter::emit(const std::vector<Piece>& here, bool entries) {
   const bool alone = here.size() == pieces(layout).size();
+  Work work(program);
   for (const Piece piece : pieces(layout)) {
     const Function& function = program.functions[piece.function];
     const FunctionLayout& placed = layout.functions[piece.function];
@@ -123,6 +132,10 @@ void ModuleEmitter::emit(const std::vector<Piece>& here, bool entries) {
     llvm::Function* code = define(name, placed.stops ? boolean : nothing, arguments, !alone);
     code->addFnAttr(llvm::Attribute::NoInline);
     if (!alone) code->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    const Part& part = placed.parts[piece.part].part;
+    if (piece.function == program.pool &&
+        work.little(function, std::span(function.body).subspan(part.first, part.end - part.first)))
+      code->addFnAttr(plainly);
     code_[piece] = code;
   }
   for (const Piece piece : here) FunctionEmitter(*this, piece).emit();
@@ -134,6 +147,7 @@ void ModuleEmitter::emit_entries() {
   // Prologue and epilogue run with no tile: they work in what follows the uniforms.
   const auto entry = [&](const char* name, FunctionId id) {
     llvm::Function* function = define(name, nothing, {pointer, pointer}, true);
+    seldom(function);
     Builder b(llvm::BasicBlock::Create(context, "entry", function));
     if (id != none) {
       llvm::Value *call = function->getArg(0), *tile = function->getArg(1);
@@ -158,6 +172,7 @@ void ModuleEmitter::emit_pool() {
     return b.CreateCall(code({program.pool, part}), arguments);
   };
   llvm::Function* whole = define("pool", nothing, {pointer, pointer}, true);
+  seldom(whole);
   Builder b(llvm::BasicBlock::Create(context, "entry", whole));
   llvm::BasicBlock* end = llvm::BasicBlock::Create(context, "end", whole);
   for (size_t part = 0; part < parts; ++part) {
@@ -172,6 +187,7 @@ void ModuleEmitter::emit_pool() {
   b.CreateRetVoid();
 
   llvm::Function* single = define("part", nothing, {pointer, pointer}, true);
+  seldom(single);
   b.SetInsertPoint(llvm::BasicBlock::Create(context, "entry", single));
   llvm::BasicBlock* after = llvm::BasicBlock::Create(context, "after", single);
   llvm::Value* wanted = field(b, index, single->getArg(1), offsetof(runtime::Tile, part));
@@ -189,23 +205,22 @@ void ModuleEmitter::emit_pool() {
 
 namespace {
 
-Module emit_module(const Program& program, const Target& target, const std::vector<Piece>& here,
-                   bool entries) {
+Module emit_module(const Program& program, const Layout& layout, const Target& target,
+                   const std::vector<Piece>& here, bool entries) {
   const auto start = std::chrono::steady_clock::now();
   auto result = std::make_unique<LlvmModule>();
   result->target = target;
   result->context = std::make_unique<llvm::LLVMContext>();
   result->module = std::make_unique<llvm::Module>("nodec", *result->context);
   result->module->setTargetTriple(target.triple);
-  ModuleEmitter(program, target, *result->module).emit(here, entries);
+  ModuleEmitter(program, layout, target, *result->module).emit(here, entries);
   const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
   result->emit_milliseconds = taken.count();
   return Module(std::move(result));
 }
 
 // The largest pieces first, each to the part that has least yet.
-std::vector<std::vector<Piece>> divide(const Program& program, int parts) {
-  const Layout layout = lay_out(program);
+std::vector<std::vector<Piece>> divide(const Program& program, const Layout& layout, int parts) {
   std::map<Piece, int64_t> work;
   for (const Piece piece : pieces(layout)) {
     const Function& function = program.functions[piece.function];
@@ -231,14 +246,21 @@ std::vector<std::vector<Piece>> divide(const Program& program, int parts) {
 }  // namespace
 
 Module emit(const Program& program, const Target& target) {
-  return emit_module(program, target, pieces(lay_out(program)), true);
+  const Layout layout = lay_out(program);
+  return emit_module(program, layout, target, pieces(layout), true);
 }
 
 std::vector<Module> emit_parts(const Program& program, const Target& target, int parts) {
+  const Layout layout = lay_out(program);
+  const std::vector<std::vector<Piece>> divided = divide(program, layout, parts);
+  const auto emit_part = [&](size_t n) {
+    return emit_module(program, layout, target, divided[n], n + 1 == divided.size());
+  };
+  std::vector<std::future<Module>> others;
+  for (size_t n = 1; n < divided.size(); ++n) others.push_back(std::async(std::launch::async, emit_part, n));
   std::vector<Module> modules;
-  const std::vector<std::vector<Piece>> divided = divide(program, parts);
-  for (const std::vector<Piece>& here : divided)
-    modules.push_back(emit_module(program, target, here, modules.size() + 1 == divided.size()));
+  modules.push_back(emit_part(0));
+  for (std::future<Module>& other : others) modules.push_back(other.get());
   return modules;
 }
 

@@ -21,7 +21,8 @@ struct Piece {
 
 class ModuleEmitter {
  public:
-  ModuleEmitter(const schedule::Program& program, const Target& target, llvm::Module& module);
+  ModuleEmitter(const schedule::Program& program, const Layout& layout, const Target& target,
+                llvm::Module& module);
   // Bodies of these pieces alone; the others are another module's, which sees these. The entry points of the
   // runtime come with `entries`.
   void emit(const std::vector<Piece>& here, bool entries);
@@ -30,7 +31,7 @@ class ModuleEmitter {
   const Target& target;
   llvm::Module& module;
   llvm::LLVMContext& context;
-  const Layout layout;
+  const Layout& layout;
   const int lanes;
   llvm::Type *const real, *const integer, *const boolean, *const index, *const pointer, *const nothing;
 
@@ -50,6 +51,8 @@ class ModuleEmitter {
   llvm::Function* define(const std::string& name, llvm::Type* result, llvm::ArrayRef<llvm::Type*> arguments,
                          bool external = false);
   llvm::Function* code(Piece piece) const { return code_.at(piece); }
+  // Marks a function that runs too seldom to be worth optimizing.
+  static void seldom(llvm::Function* function);
 
   // ---- kernels, each made at its first use (contract.cpp, outer.cpp, pack.cpp, reports.cpp)
   // (to, packed W, x, bias, elements between biases, rows, columns) over lanes [0, `width`·`blocks`) of each

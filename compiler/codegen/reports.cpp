@@ -11,6 +11,7 @@ llvm::Function* ModuleEmitter::failure_report() {
   return kernel("failure", {pointer, index, pointer, pointer, pointer, pointer, pointer, pointer},
                 [&](llvm::Function* f, Builder& b) {
                   f->addFnAttr(llvm::Attribute::Cold);
+                  seldom(f);
                   llvm::Value* tile = f->getArg(0);
                   llvm::Value* rows = field(b, pointer, tile, offsetof(runtime::Tile, rows));
                   llvm::Value* all = field(b, pointer, tile, offsetof(runtime::Tile, status));

@@ -52,15 +52,33 @@ std::unique_ptr<llvm::TargetMachine> machine_for(const codegen::Target& target, 
   return machine;
 }
 
-// Leaves out passes of the code generator that find nothing in code which is written in vectors already.
+// Leaves out passes of the code generator that find nothing in code which is written in vectors already, and
+// in functions where little of the time goes those that take more time than they save there.
 class Gate final : public llvm::OptPassGate {
  public:
+  explicit Gate(const llvm::Module& module) {
+    for (const llvm::Function& function : module)
+      if (function.hasFnAttribute(codegen::plainly))
+        plain_.insert(("function (" + function.getName() + ")").str());
+  }
   bool isEnabled() const override { return true; }
-  bool shouldRunPass(const llvm::StringRef pass, llvm::StringRef) override {
-    return !left_out_.contains(pass);
+  // Loops do not say which function they are of: that of the question before.
+  bool shouldRunPass(const llvm::StringRef pass, llvm::StringRef of) override {
+    if (of != "loop") in_plain_ = plain_.contains(of);
+    return !left_out_.contains(pass) && !(in_plain_ && left_out_of_plain_.contains(pass));
   }
 
  private:
+  llvm::StringSet<> plain_;
+  bool in_plain_ = false;
+  const llvm::StringSet<> left_out_of_plain_{"CodeGen Prepare",
+                                             "Early Machine Loop Invariant Code Motion",
+                                             "Loop Strength Reduction",
+                                             "Machine Common Subexpression Elimination",
+                                             "Machine Copy Propagation Pass",
+                                             "Machine Instruction Scheduler",
+                                             "Machine Loop Invariant Code Motion",
+                                             "Machine code sinking"};
   const llvm::StringSet<> left_out_{"Canonicalize Freeze Instructions in Loops",
                                     "Constant Hoisting",
                                     "Early If-Conversion",
@@ -81,7 +99,7 @@ bool write(codegen::Module& module, llvm::TargetMachine& machine, llvm::CodeGenF
            llvm::raw_pwrite_stream& stream) {
   llvm::Module& ir = *module.llvm().module;
   ir.setDataLayout(machine.createDataLayout());
-  Gate gate;
+  Gate gate(ir);
   ir.getContext().setOptPassGate(gate);
   llvm::legacy::PassManager passes;
   passes.add(llvm::createTargetTransformInfoWrapperPass(machine.getTargetIRAnalysis()));
