@@ -80,6 +80,8 @@ class FunctionEmitter {
   void accumulate(schedule::BufferId id, llvm::Value* index, llvm::Value* value);
   void fill(const schedule::Instruction& i);
   void copy(const schedule::Instruction& i);
+  // body(k) for 0 <= k < count.
+  void each_row(llvm::Value* count, llvm::function_ref<void(llvm::Value* k)> body);
   void store_output(const schedule::Buffer& buffer, llvm::Value* index, llvm::Value* value,
                     llvm::Value* mask);
   llvm::Type* element_type(const schedule::Buffer& buffer) const;

@@ -10,7 +10,7 @@ using namespace schedule;
 namespace {
 
 // Small frames stay on the stack, where the first-level cache holds them; the rest goes to the arena.
-constexpr int64_t stack_budget = 16 * 1024;
+constexpr int64_t stack_budget = 64 * 1024;
 
 void visit(const Region& region, const std::function<void(const Instruction&)>& f) {
   for (const Instruction& instruction : region) {

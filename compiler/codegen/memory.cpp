@@ -184,8 +184,7 @@ void FunctionEmitter::fill(const Instruction& i) {
                     b_.CreateSelect(positive, bytes, b_.getInt64(0)), alignment(b));
     return;
   }
-  counted_loop(b_, b_.getInt64(0), count, 1,
-               [&](llvm::Value* k) { store(i.buffer, b_.CreateAdd(first, k), value, nullptr); });
+  each_row(count, [&](llvm::Value* k) { store(i.buffer, b_.CreateAdd(first, k), value, nullptr); });
 }
 
 void FunctionEmitter::copy(const Instruction& i) {
@@ -200,9 +199,17 @@ void FunctionEmitter::copy(const Instruction& i) {
                      b_.CreateSelect(positive, bytes, b_.getInt64(0)));
     return;
   }
-  counted_loop(b_, b_.getInt64(0), count, 1, [&](llvm::Value* k) {
+  each_row(count, [&](llvm::Value* k) {
     store(i.buffer, b_.CreateAdd(to_first, k), load(i.source, b_.CreateAdd(from_first, k)), nullptr);
   });
+}
+
+void FunctionEmitter::each_row(llvm::Value* count, llvm::function_ref<void(llvm::Value* k)> body) {
+  // Rows with numbers of their own can be registers.
+  constexpr int64_t few = 8;
+  const auto* known = llvm::dyn_cast<llvm::ConstantInt>(count);
+  if (!known || known->getSExtValue() > few) return counted_loop(b_, b_.getInt64(0), count, 1, body);
+  for (int64_t k = 0; k < known->getSExtValue(); ++k) body(b_.getInt64(k));
 }
 
 void FunctionEmitter::lend(const Instruction& i) {

@@ -8,6 +8,7 @@
 
 #include "compiler/codegen/codegen.hpp"
 #include "compiler/codegen/function_emitter.hpp"
+#include "compiler/codegen/inlining.hpp"
 #include "compiler/codegen/llvm_module.hpp"
 #include "compiler/codegen/work.hpp"
 #include "runtime/abi.hpp"
@@ -120,6 +121,8 @@ llvm::Constant* ModuleEmitter::table(const Buffer& buffer) {
 void ModuleEmitter::emit(const std::vector<Piece>& here, bool entries) {
   const bool alone = here.size() == pieces(layout).size();
   Work work(program);
+  // Small functions are nobody's piece: whoever calls them has copies.
+  const std::set<FunctionId> copied = small_functions(program, layout, native());
   for (const Piece piece : pieces(layout)) {
     const Function& function = program.functions[piece.function];
     const FunctionLayout& placed = layout.functions[piece.function];
@@ -129,16 +132,24 @@ void ModuleEmitter::emit(const std::vector<Piece>& here, bool entries) {
       arguments.push_back(boolean);
       name += "." + std::to_string(piece.part);
     }
-    llvm::Function* code = define(name, placed.stops ? boolean : nothing, arguments, !alone);
+    const bool own = alone || copied.contains(piece.function);
+    llvm::Function* code = define(name, placed.stops ? boolean : nothing, arguments, !own);
     code->addFnAttr(llvm::Attribute::NoInline);
-    if (!alone) code->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    if (!own) code->setVisibility(llvm::GlobalValue::HiddenVisibility);
     const Part& part = placed.parts[piece.part].part;
-    if (piece.function == program.pool &&
+    if (piece.function == program.pool && copied.empty() &&
         work.little(function, std::span(function.body).subspan(part.first, part.end - part.first)))
       code->addFnAttr(plainly);
     code_[piece] = code;
   }
-  for (const Piece piece : here) FunctionEmitter(*this, piece).emit();
+  for (const FunctionId id : copied) FunctionEmitter(*this, {id, 0}).emit();
+  for (const Piece piece : here) {
+    if (!copied.contains(piece.function)) FunctionEmitter(*this, piece).emit();
+  }
+  for (const FunctionId id : copied) {
+    inline_calls(*code({id, 0}));
+    code_.erase({id, 0});
+  }
   if (entries) emit_entries();
 }
 

@@ -26,8 +26,8 @@ llvm::Value* FunctionEmitter::tile_field(llvm::Type* type, int64_t offset) {
 void FunctionEmitter::place_frames() {
   for (const BufferId id : placed_.stack) {
     const int64_t elements = buffer(id).size.value() * (buffer(id).lanes ? m_.lanes : 1);
-    llvm::AllocaInst* memory =
-        setup_.CreateAlloca(m_.stored(buffer(id).kind), setup_.getInt64(elements), buffer(id).name);
+    llvm::AllocaInst* memory = setup_.CreateAlloca(llvm::ArrayType::get(m_.stored(buffer(id).kind), elements),
+                                                   nullptr, buffer(id).name);
     memory->setAlignment(line);
     bases_[id] = memory;
   }

@@ -103,6 +103,7 @@ bool write(codegen::Module& module, llvm::TargetMachine& machine, llvm::CodeGenF
   ir.getContext().setOptPassGate(gate);
   llvm::legacy::PassManager passes;
   passes.add(llvm::createTargetTransformInfoWrapperPass(machine.getTargetIRAnalysis()));
+  passes.add(llvm::createSROAPass());
   passes.add(llvm::createEarlyCSEPass());
   passes.add(llvm::createCFGSimplificationPass());
   if (machine.addPassesToEmitFile(passes, stream, nullptr, type, true)) return false;
