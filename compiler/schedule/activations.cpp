@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "compiler/graph/op.hpp"
+#include "compiler/schedule/fused.hpp"
 
 namespace nodec::schedule {
 
@@ -131,7 +132,8 @@ class Choice {
     } else if (!node->is(NodeKind::view) && !node->is(NodeKind::reshape)) {
       return false;
     }
-    return budget >= 0 && std::all_of(node->operands.begin(), node->operands.end(),
+    const std::vector<Ref> operands = operands_of(node, rates_);
+    return budget >= 0 && std::all_of(operands.begin(), operands.end(),
                                       [&](Ref operand) { return made_of_candidates(operand, budget); });
   }
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "compiler/graph/op.hpp"
+#include "compiler/schedule/fused.hpp"
 #include "compiler/schedule/tensors.hpp"
 #include "runtime/abi.hpp"
 
@@ -66,6 +67,12 @@ Value Tensors::element(Ref node, const Index& at) {
     case NodeKind::iota:
       return integer_value(at[0]);
     case NodeKind::map: {
+      if (const std::optional<Fused> f = fused(node, writer_.rates())) {
+        const Value first = element(f->first, at), second = element(f->second, at),
+                    rest = element(f->rest, at);
+        return b_.fma(f->negative_product ? b_.neg(first) : first, second,
+                      f->negative_rest ? b_.neg(rest) : rest);
+      }
       std::vector<Value> operands;
       for (const Ref operand : node->operands) operands.push_back(element(operand, at));
       return node->as<graph::Map>().op->body(b_, operands);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compiler/graph/op.hpp"
+#include "compiler/schedule/fused.hpp"
 #include "compiler/schedule/tensors.hpp"
 
 namespace nodec::schedule {
@@ -37,6 +38,8 @@ bool Tensors::affine(Ref node) const {
 }
 
 bool Tensors::lanes(Ref node) const { return !role_.uniform && writer_.rates().of(node) == Rate::sample; }
+
+std::vector<Ref> Tensors::operands_of(Ref node) const { return schedule::operands_of(node, writer_.rates()); }
 
 int Tensors::cost(Ref node) const {
   const auto found = costs_.find(node);
@@ -93,20 +96,24 @@ bool Tensors::leaf(Ref node) {
 std::vector<Ref> Tensors::order(const std::vector<Ref>& roots) {
   std::vector<Ref> result;
   std::unordered_set<Ref> seen;
-  std::vector<std::pair<Ref, size_t>> stack;
+  struct Visit {
+    Ref node;
+    std::vector<Ref> operands;
+    size_t next = 0;
+  };
+  std::vector<Visit> stack;
   const auto enter = [&](Ref node) {
-    if (seen.insert(node).second) stack.emplace_back(node, 0);
+    if (!seen.insert(node).second) return;
+    stack.push_back({node, leaf(node) ? std::vector<Ref>{} : operands_of(node)});
   };
   for (const Ref root : roots) {
     enter(root);
     while (!stack.empty()) {
-      auto& [node, next] = stack.back();
-      const Ref current = node;
-      if (next == 0 && leaf(current)) next = current->operands.size();
-      if (next < current->operands.size()) {
-        enter(current->operands[next++]);
+      Visit& visit = stack.back();
+      if (visit.next < visit.operands.size()) {
+        enter(visit.operands[visit.next++]);
       } else {
-        result.push_back(current);
+        result.push_back(visit.node);
         stack.pop_back();
       }
     }
@@ -135,7 +142,7 @@ void Tensors::plan() {
   for (const Ref node : wanted) ++users_[node];
   for (const Ref node : all) {
     if (leaf(node)) continue;
-    for (const Ref operand : node->operands) ++users_[operand];
+    for (const Ref operand : operands_of(node)) ++users_[operand];
   }
   split_deposits();
   wanted.clear();
@@ -148,7 +155,7 @@ void Tensors::plan() {
     int total = 1, depth = 0;
     if (node->is(NodeKind::map)) total = node->as<graph::Map>().op->cost;
     if (!leaf(node)) {
-      for (const Ref operand : node->operands) {
+      for (const Ref operand : operands_of(node)) {
         total = std::min(10'000, total + (location(operand).buffer == none ? cost(operand) : 1));
         depth = std::max(depth, depths_[operand]);
       }
@@ -277,7 +284,7 @@ void Tensors::plan_node(Ref node) {
         return plan_contract(contract, use);
       }
       if (times > 1 || forced_.count(node)) materialize(node, use);
-      for (const Ref operand : node->operands) read(operand, 1);
+      for (const Ref operand : operands_of(node)) read(operand, 1);
       return;
     }
     case NodeKind::contract: {

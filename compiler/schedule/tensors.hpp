@@ -123,6 +123,7 @@ class Tensors {
   bool leaf(graph::Ref node);
   bool lanes(graph::Ref node) const;
   int cost(graph::Ref node) const;
+  std::vector<graph::Ref> operands_of(graph::Ref node) const;  // see fused.hpp
   bool affine(graph::Ref node) const;
 
   // ---- products.cpp: contracts

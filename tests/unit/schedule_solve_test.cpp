@@ -168,6 +168,28 @@ TEST_CASE("fixed steps: states and every gradient are the reference's") {
   }
 }
 
+TEST_CASE("products in sums are rounded alike, whether a tape keeps them or they are computed anew") {
+  Graph g;
+  const Ref start = g.data("start", real({2}), false);
+  const Field field = [&](Ref t, const std::vector<Ref>& z) -> std::vector<Ref> {
+    const Ref product = mul(g, z[0], z[1]), sine = apply(g, "sin", {sub(g, product, z[0])});
+    // The product is read by itself, in a sum, in a difference, and on either side of it.
+    return {add(g, mul(g, product, t), apply(g, "tanh", {product})),
+            sub(g, apply(g, "exp", {sine}), mul(g, product, sine))};
+  };
+  const Ref solved = solve(g, field, {at(g, start, 0, 0), at(g, start, 0, 1)}, g.constant(0.0),
+                           g.constant({0.9}, real({1})), {});
+  const Ref end = g.part(solved, 1);
+  const Ref loss = g.batch_sum(dot(g, end, end));
+  const std::vector<Ref> bars = gradients(g, loss, {start});
+  std::vector<Environment> samples;
+  for (int s = 0; s < 5; ++s) {
+    Environment& e = samples.emplace_back();
+    e.data["start"] = {{2}, {0.3 + 0.2 * s, 0.7 - 0.3 * s}};
+  }
+  test::check_against_reference({{"end", end}, {"start", bars[0]}}, samples, 1e-11);
+}
+
 TEST_CASE("adaptive steps: states and gradients to the tolerance, by checkpoint and by backsolve") {
   for (const AdjointKind kind : {AdjointKind::checkpoint, AdjointKind::backsolve}) {
     CAPTURE(static_cast<int>(kind));

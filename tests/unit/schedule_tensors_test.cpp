@@ -222,6 +222,22 @@ TEST_CASE("parameter expressions are computed once, before the samples") {
   CHECK(count(function_of(lowered.text, "pool"), " fma ") == 0);
 }
 
+TEST_CASE("a product in a sum is one multiply-add, a difference of products is rounded evenly") {
+  Leaves l;
+  Graph& g = l.g;
+  const Ref x = graph::at(g, l.x, 0, 0), y = graph::at(g, l.x, 0, 1), z = graph::at(g, l.x, 0, 2);
+  const Ref product = graph::mul(g, x, y);
+  const auto lowered = check_against_reference({{"product", product},
+                                                {"sum", graph::add(g, product, z)},
+                                                {"less", graph::sub(g, product, z)},
+                                                {"from", graph::sub(g, z, product)},
+                                                {"both", graph::sub(g, product, graph::mul(g, z, z))}},
+                                               environments(5, false));
+  const std::string pool = function_of(lowered.text, "pool");
+  CHECK(count(pool, " = fma ") == 3);
+  CHECK(count(pool, " = sub ") == 1);
+}
+
 TEST_CASE("random expressions agree with the reference") {
   for (unsigned seed = 0; seed < 150; ++seed) {
     CAPTURE(seed);
