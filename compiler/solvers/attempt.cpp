@@ -2,6 +2,8 @@
 // its interpolant.
 #include "compiler/solvers/attempt.hpp"
 
+#include <algorithm>
+
 namespace nodec::solvers {
 
 Value System::slope(Builder& b, const Slopes& k, const Range& range, Value d) const {
@@ -9,6 +11,9 @@ Value System::slope(Builder& b, const Slopes& k, const Range& range, Value d) co
 }
 
 namespace {
+
+// With so few slopes their weights, times h, are worth having apart.
+constexpr int64_t few_terms = 5;
 
 Stages bare_stages(Builder& b, const Tableau& rk, const System& f, bool error, bool dense) {
   Stages s;
@@ -69,6 +74,22 @@ Value stage_time(Builder& b, const Tableau& rk, int stage, Value t, Value h) {
 void form_stage(Builder& b, const Tableau& rk, int stage, Value h, Rows z, const Stages& s) {
   const Rows y = s.state(b, rk, stage);
   const std::vector<double>& a = rk.a[stage];
+  const int64_t terms = std::count_if(a.begin(), a.end(), [](double x) { return x != 0; });
+  if (terms == 1 || (stage < rk.main_stages - 1 && terms <= few_terms)) {
+    // Weights times h are common to all elements, and what waits for the last slope is one operation. It
+    // rounds a sum as large as the state at each term, which the proposal itself may not.
+    std::vector<Value> weights;
+    for (const double x : a) weights.push_back(x == 0 ? schedule::none : x == 1 ? h : b.mul(b.real(x), h));
+    return each_element(b, 0, s.size, terms, [&](Value d) {
+      Value sum = load(b, z, d);
+      for (size_t j = 0; j < a.size(); ++j) {
+        if (weights[j] == schedule::none) continue;
+        const Rows k = shift(b, s.k, static_cast<int64_t>(j) * s.size);
+        sum = b.fma(weights[j], load(b, k, d), sum);
+      }
+      store(b, y, d, sum);
+    });
+  }
   each_element(b, 0, s.size, static_cast<int64_t>(a.size()), [&](Value d) {
     const Value slope = weighted_sum(b, a, s.k, s.size, d);
     const Value from = load(b, z, d);

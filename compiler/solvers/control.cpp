@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "compiler/solvers/rough.hpp"
+
 namespace nodec::solvers {
 
 namespace {
@@ -34,8 +36,8 @@ Value weight(Builder& b, const System& f, Value element, Value magnitude) {
   return b.fma(f.rtol, magnitude, f.atol(b, element));
 }
 
-Value square_root_of_mean(Builder& b, Value sum, int64_t count) {
-  return b.sqrt(b.mul(sum, b.real(1.0 / static_cast<double>(std::max<int64_t>(1, count)))));
+Value mean(Builder& b, Value sum, int64_t count) {
+  return b.mul(sum, b.real(1.0 / static_cast<double>(std::max<int64_t>(1, count))));
 }
 
 int64_t norm_size(const System& f) {
@@ -54,11 +56,11 @@ Value norm(Builder& b, const System& f, int64_t terms,
       carried[0] = b.fma(x, x, carried[0]);
     });
   }
-  return square_root_of_mean(b, sum[0], norm_size(f));
+  return b.sqrt(mean(b, sum[0], norm_size(f)));
 }
 
 Value power(Builder& b, Value x, double exponent) {
-  return function(b, "exp", b.mul(b.real(exponent), function(b, "log", x)));
+  return rough_exp2(b, b.mul(b.real(exponent), rough_log2(b, x)));
 }
 
 }  // namespace
@@ -80,21 +82,23 @@ Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, 
   for (const Range& range : f.in_norm) {
     fold_elements(b, range.first, range.end, terms, sums, [&](Value d, std::vector<Value>& carried) {
       const Value magnitude = b.max(b.abs(load(b, z, d)), b.abs(load(b, proposal, d)));
-      const Value scale = weight(b, f, d, magnitude);
+      // Ahead of the last stage, where the proposal is.
+      const Value share = b.div(b.real(1), weight(b, f, d, magnitude));
       for (size_t i = 0; i < carried.size(); ++i) {
         const Value sum = s.sum(b, f, i == 0 ? rk.error : rk.error_third, range, d);
-        const Value x = b.div(b.mul(h, sum), scale);
+        const Value x = b.mul(b.mul(h, sum), share);
         carried[i] = b.fma(x, x, carried[i]);
       }
     });
   }
   if (!two) {
-    error.norm = square_root_of_mean(b, sums[0], norm_size(f));
+    error.square = mean(b, sums[0], norm_size(f));
   } else {
-    // |e5|² / sqrt(n (|e5|² + 0.01 |e3|²)), 0 where both vanish (II.10).
+    // |e5|⁴ / (n (|e5|² + 0.01 |e3|²)), 0 where both vanish (II.10).
     const Value both = b.fma(b.real(0.01), sums[1], sums[0]);
     const Value n = b.real(static_cast<double>(std::max<int64_t>(1, norm_size(f))));
-    error.norm = b.select(b.equal(both, b.real(0)), b.real(0), b.div(sums[0], b.sqrt(b.mul(n, both))));
+    const Value ratio = b.div(sums[0], b.mul(n, both));
+    error.square = b.select(b.equal(both, b.real(0)), b.real(0), b.mul(sums[0], ratio));
   }
   return error;
 }
@@ -138,26 +142,30 @@ Value first_not_finite(Builder& b, const System& f, Rows z, const Slopes& k) {
 Controller::Controller(Builder& b) : previous(b, "log_error"), rejected(b, "rejected") {}
 
 void Controller::start(Builder& b) const {
-  previous.set(b, b.splat(b.real(std::log(smallest_previous_error))));
+  previous.set(b, b.splat(b.real(std::log2(smallest_previous_error))));
   rejected.set(b, b.splat(b.truth(false)));
 }
 
 Value Controller::factor(Builder& b, const Tableau& rk, const Controls& controls, const Error& error,
                          Value accepted, Value running) const {
   const double k = error_exponent(rk);
-  const Value sound = b.logical_and(finite(b, error.norm), error.finite);
-  const Value norm = b.max(b.select(sound, error.norm, b.real(1)), b.real(smallest_error));
-  const Value log_error = function(b, "log", norm);
+  const Value sound = b.logical_and(finite(b, error.square), error.finite);
+  const Value least = b.real(smallest_error * smallest_error), largest = b.real(1e30);
+  const Value bounded = b.select(b.less(error.square, largest), error.square, largest);
+  const Value square = b.select(b.less(least, bounded), bounded, least);
+  const Value log_error = b.mul(b.real(0.5), rough_log2(b, square));
   const Value last = previous.get(b);
   // safety · error^(−1/k + 0.75 β) · previous^β; after a rejection without memory.
   const Value exponent = b.select(
       accepted, b.fma(b.real(-(1 / k - 0.75 * proportional)), log_error, b.mul(b.real(proportional), last)),
       b.mul(b.real(-1 / k), log_error));
-  const Value wanted = b.mul(controls.safety, function(b, "exp", exponent));
+  const Value wanted = b.mul(controls.safety, rough_exp2(b, exponent));
   const Value most = b.select(b.logical_or(rejected.get(b), b.logical_not(accepted)),
                               b.min(b.real(1), controls.max_factor), controls.max_factor);
-  const Value factor = b.select(sound, b.max(controls.min_factor, b.min(most, wanted)), controls.min_factor);
-  const Value lowest = b.real(std::log(smallest_previous_error));
+  const Value short_enough = b.select(b.less(most, wanted), most, wanted);
+  const Value inside = b.select(b.less(controls.min_factor, short_enough), short_enough, controls.min_factor);
+  const Value factor = b.select(sound, inside, controls.min_factor);
+  const Value lowest = b.real(std::log2(smallest_previous_error));
   previous.set(b, b.select(accepted, b.max(log_error, lowest), last));
   rejected.set(b, b.logical_and(running, b.logical_not(accepted)));
   return factor;
@@ -173,7 +181,10 @@ Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value 
   const Value slope =
       norm(b, f, 4, [&](const Range& range, Value d) { return weighed(f.slope(b, first, range, d), d); });
   const Value small = b.logical_or(b.less(size, b.real(1e-5)), b.less(slope, b.real(1e-5)));
-  const Value guess = b.min(b.select(small, b.real(1e-6), b.mul(b.real(0.01), b.div(size, slope))), longest);
+  const Value by_size = b.select(small, b.real(1e-6), b.mul(b.real(0.01), b.div(size, slope)));
+  // A state may be as small as rounding leaves of 0, and its step then too small for the time's digits.
+  const Value distinct = b.mul(b.real(256 * epsilon(b)), b.abs(t));
+  const Value guess = b.min(b.max(by_size, distinct), longest);
   const Value trial = b.select(b.less(span, b.real(0)), b.neg(guess), guess);
   each_element(b, 0, f.size, 1,
                [&](Value d) { store(b, beyond, d, b.fma(trial, load(b, first.states, d), load(b, z, d))); });
@@ -185,11 +196,13 @@ Value first_step(Builder& b, const System& f, const Tableau& rk, Value t, Value 
   const Value steepest = b.max(slope, curvature);
   const Value flat = b.less_equal(steepest, b.real(1e-15));
   const Value small_step = b.max(b.real(1e-6), b.mul(guess, b.real(1e-3)));
-  const Value by_order =
-      power(b, b.div(b.real(0.01), b.select(flat, b.real(1), steepest)), 1 / error_exponent(rk));
+  const Value inverse = b.div(b.real(0.01), b.select(flat, b.real(1), steepest));
+  const Value least = b.real(std::numeric_limits<float>::min());
+  const Value by_order = power(b, b.select(b.less(inverse, least), least, inverse), 1 / error_exponent(rk));
   const Value h = b.min(b.mul(b.real(100), guess), b.select(flat, small_step, by_order));
   // The trial point may lie outside the field's domain: then begin much closer.
-  const Value safe = b.select(finite(b, h), h, b.mul(guess, b.real(1e-3)));
+  const Value inside = b.logical_and(finite(b, steepest), finite(b, h));
+  const Value safe = b.select(inside, h, b.mul(guess, b.real(1e-3)));
   return b.min(safe, longest);
 }
 

@@ -12,10 +12,10 @@ struct Controls {
 };
 
 struct Error {
-  Value norm;    // accepted when ≤ 1; NaN or infinite when a stage is
+  Value square;  // of the norm: accepted when ≤ 1; NaN or infinite when a stage is
   Value finite;  // the proposal is finite
 };
-// Of the attempt in `s`; without an embedded method the norm is 0.
+// Of the attempt in `s`; without an embedded method it is 0.
 Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
                bool adaptive);
 
@@ -25,7 +25,7 @@ Value worst_element(Builder& b, const System& f, const Tableau& rk, Value h, Row
 // First element of which the state or its derivative is not finite, −1 if all are.
 Value first_not_finite(Builder& b, const System& f, Rows z, const Slopes& k);
 
-// The next step's size relative to this one's. `previous` holds log(error) of the last accepted step.
+// The next step's size relative to this one's. `previous` holds log2(error) of the last accepted step.
 struct Controller {
   Variable previous;
   Flag rejected;  // the last attempt was

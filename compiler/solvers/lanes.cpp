@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "compiler/graph/op.hpp"
-
 namespace nodec::solvers {
 
 namespace {
@@ -92,8 +90,6 @@ Value weighted_sum(Builder& b, const std::vector<double>& weights, Rows rows, in
   }
   return sum;
 }
-
-Value function(Builder& b, std::string_view op, Value x) { return graph::op(op).body(b, std::span(&x, 1)); }
 
 Value finite(Builder& b, Value x) {
   return b.less(b.abs(x), b.real(std::numeric_limits<double>::infinity()));

@@ -3,7 +3,6 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "compiler/schedule/builder.hpp"
@@ -61,8 +60,6 @@ void fold_elements(Builder& b, int64_t first, int64_t end, int64_t terms, std::v
 // Σ_j weights[j] · rows[j·width + element], no code for zero weights; `none` when all are zero.
 Value weighted_sum(Builder& b, const std::vector<double>& weights, Rows rows, int64_t width, Value element);
 
-// A registered elementwise function of one argument.
-Value function(Builder& b, std::string_view op, Value x);
 // |x| < inf.
 Value finite(Builder& b, Value x);
 

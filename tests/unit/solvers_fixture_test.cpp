@@ -12,7 +12,7 @@ using namespace schedule;
 
 namespace {
 
-Value apply(Builder& b, std::string_view name, Value x) { return solvers::function(b, name, x); }
+Value apply(Builder& b, std::string_view name, Value x) { return graph::op(name).body(b, std::span(&x, 1)); }
 
 // The field as functions of the program: evaluation, and pullbacks with and without each of their results.
 class HandWritten : public FieldCode {
