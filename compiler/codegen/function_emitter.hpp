@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "compiler/codegen/module_emitter.hpp"
@@ -161,6 +162,7 @@ class FunctionEmitter {
   std::vector<llvm::Value*> values_;
   Definitions definitions_;  // in the features form
   std::map<schedule::BufferId, llvm::Value*> bases_;
+  std::map<schedule::BufferId, std::pair<llvm::BasicBlock*, llvm::Value*>> tape_bases_;
   std::map<schedule::BufferId, llvm::Value*> lane_offsets_;
   std::map<int64_t, llvm::Value*> call_fields_, tile_fields_;
   std::map<schedule::BufferId, llvm::Value*> held_;  // what a loop carries, as it is stored

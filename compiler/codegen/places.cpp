@@ -62,8 +62,13 @@ void FunctionEmitter::gather_strided() {
 llvm::Value* FunctionEmitter::base(BufferId id) {
   const Buffer& b = buffer(id);
   if (b.storage == Storage::tape) {
-    // Reloaded at every use, because `reserve` moves it.
-    return m_.field(b_, m_.pointer, tape_address(b), offsetof(runtime::Tape, base));
+    // Reloaded in every block, because `reserve` moves it, and ends a block.
+    auto& [block, loaded] = tape_bases_[id];
+    if (block != b_.GetInsertBlock()) {
+      block = b_.GetInsertBlock();
+      loaded = m_.field(b_, m_.pointer, tape_address(b), offsetof(runtime::Tape, base));
+    }
+    return loaded;
   }
   llvm::Value*& known = bases_[id];
   if (!known) known = find_base(id);

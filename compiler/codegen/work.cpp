@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t some_turns = 8;
 // Code with a smaller share of the work may be a tenth slower without being noticed.
 constexpr int64_t smallest_share = 8;
+// In the features form matrices are done so many elements at a time, the rest of a step is not.
+constexpr int64_t elements_together = 16;
 
 void find_constants(const Region& region, std::map<Value, int64_t>& found) {
   for (const Instruction& i : region) {
@@ -58,7 +60,8 @@ int64_t Work::of(FunctionId function) {
 
 bool Work::little(const Function& whole, std::span<const Instruction> piece) {
   const std::map<Value, int64_t> counts = constants(whole);
-  return smallest_share * of(piece, counts).own <= of(whole.body, counts).all;
+  const int64_t scalar = program_.lanes == 1 ? elements_together : 1;
+  return smallest_share * scalar * of(piece, counts).own <= of(whole.body, counts).all;
 }
 
 }  // namespace nodec::codegen
