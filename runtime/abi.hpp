@@ -26,6 +26,7 @@ struct Sizes {
   int64_t frame_bytes = 0;  // of one tile: what outlives a part
   int64_t parts = 0;        // of `pool`; 1: it has no loop that lanes leave at different times
   int64_t belongings = 0;   // of all parts
+  int64_t shared_work = 0;  // 1: `pool` has products that are worth sharing (Tile::share)
 };
 
 enum class PartKind : int32_t {
@@ -101,6 +102,9 @@ struct Tape {
   int64_t worth;  // bytes up to which entries that can be computed anew are better kept
 };
 
+// Rows first … end − 1 of a job.
+using RowWork = void (*)(const void* operands, int64_t first, int64_t end);
+
 // One tile on one thread.
 struct Tile {
   const int64_t*
@@ -116,6 +120,8 @@ struct Tile {
   Status* status;          // [row]
   Statistics* statistics;  // [row][solve]
   void* (*grow)(Tile*, Tape*, int64_t bytes);
+  // Does all rows, in ranges that begin at multiples of `grain`; other threads may take some.
+  void (*share)(Tile*, RowWork, const void* operands, int64_t rows, int64_t grain);
   void* frame;       // 64-byte aligned, of this tile alone
   int64_t part;      // which one `part` runs
   uint64_t running;  // lanes that take part in the next pass of a sweep, by bit

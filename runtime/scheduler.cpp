@@ -58,6 +58,7 @@ struct Scheduler::Worker {
   AlignedMemory arena;
   TapeBudget budget;
   TileGroup group;
+  Team team;  // of the chunk with this worker's number, whoever runs it
 };
 
 Scheduler::Scheduler(const Code& code, int threads, int64_t tape_bytes, bool pooled)
@@ -180,16 +181,26 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
   std::atomic<int64_t> next{0};
   std::atomic<bool> stopped{false};
   if (code_.pool) {
+    // Threads beyond the chunks go round the chunks' teams.
+    const int64_t idle = sizes.shared_work ? threads_.count() - chunks_ : 0;
+    for (int64_t chunk = 0; idle > 0 && chunk < chunks_; ++chunk)
+      workers_[static_cast<size_t>(chunk)].team.open(
+          static_cast<int>((idle - chunk + chunks_ - 1) / chunks_));
     const auto work = [&](int w) {
       Worker& worker = workers_[static_cast<size_t>(w)];
-      for (int64_t chunk = next++; chunk < chunks_; chunk = next++) {
-        run_chunk(batch, call, worker, chunk, kept, replay != nullptr);
+      int64_t number = next++;
+      for (; number < chunks_ && !stopped; number = next++) {
+        Team* team = idle > 0 ? &workers_[static_cast<size_t>(number)].team : nullptr;
+        run_chunk(batch, call, worker, number, kept, replay != nullptr, team);
+        if (team) team->close();
         if (canceled() || worker.group.out_of_memory()) stopped = true;
-        if (stopped) break;
       }
+      const int64_t helper = number - chunks_;
+      if (helper >= 0 && helper < idle)
+        workers_[static_cast<size_t>(helper % chunks_)].team.help(static_cast<int>(helper / chunks_));
     };
     // Waking the others costs more than it gives when there is nothing to share.
-    if (chunks_ > 1) {
+    if (chunks_ > 1 || (chunks_ > 0 && idle > 0)) {
       threads_.run(work);
     } else {
       work(0);
@@ -222,7 +233,7 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
 }
 
 void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, int64_t chunk,
-                          std::vector<Tape>* kept, bool replay) {
+                          std::vector<Tape>* kept, bool replay, Team* team) {
   const int64_t lanes = code_.lanes;
   const int64_t first_group = part_begin(groups_, chunks_, chunk),
                 end_group = part_begin(groups_, chunks_, chunk + 1);
@@ -256,6 +267,7 @@ void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, 
       }
       tile.accumulators = accumulators;
       tile.arena = worker.arena.data();
+      tile.team = team;
       tile.status = status_.data();
       tile.statistics = statistics_.data();
       tile.budget = kept ? nullptr : &worker.budget;

@@ -2,7 +2,8 @@
 //
 // A batch is cut into tiles of L rows, consecutive tiles form groups, and groups chunks. The tiles of a group
 // run side by side where that keeps their lanes busy (tile_group.hpp). Every chunk has accumulators of its
-// own, which are added by a fixed tree. How many groups and chunks there are depends on the batch, L and the
+// own, which are added by a fixed tree. Threads for which there is no chunk help with the large products of
+// others (team.hpp). How many groups and chunks there are depends on the batch, L and the
 // memory that tiles take, never on threads: so the same bits come out for any number of threads. Once a batch
 // of its kind has been run, a run allocates nothing.
 #pragma once
@@ -112,7 +113,7 @@ class Scheduler {
   bool prepare(const Batch& batch, Call& call, Sizes& sizes, bool alone);
   int choose_group(const Sizes& sizes) const;
   void run_chunk(const Batch& batch, const Call& call, Worker& worker, int64_t chunk, std::vector<Tape>* kept,
-                 bool replay);
+                 bool replay, Team* team);
   void fill_noise(const Batch& batch, int64_t first, int64_t end);
   template <class Real>
   void reduce(int64_t first, int64_t end);

@@ -36,11 +36,19 @@ void* grow_tape(Tile* handed, Tape* tape, int64_t bytes) {
   return base;
 }
 
+void share_rows(Tile* handed, RowWork work, const void* operands, int64_t rows, int64_t grain) {
+  Team* team = static_cast<GroupTile*>(handed)->team;
+  team ? team->run(work, operands, rows, grain) : work(operands, 0, rows);
+}
+
 uint64_t lowest(int64_t lanes) { return lanes >= 64 ? ~uint64_t{0} : (uint64_t{1} << lanes) - 1; }
 
 }  // namespace
 
-GroupTile::GroupTile() : Tile{} { grow = grow_tape; }
+GroupTile::GroupTile() : Tile{} {
+  grow = grow_tape;
+  share = share_rows;
+}
 GroupTile::~GroupTile() {
   for (Tape& tape : own_tapes) std::free(tape.base);
 }

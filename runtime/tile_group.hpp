@@ -14,6 +14,7 @@
 
 #include "runtime/abi.hpp"
 #include "runtime/memory.hpp"
+#include "runtime/team.hpp"
 
 namespace nodec::runtime {
 
@@ -31,6 +32,7 @@ struct GroupTile : Tile {
   int64_t tape_limit = 0;
   int64_t least_room = 0;  // of a tape that is used at all: little when every tile keeps its own
   bool frozen = false;     // the tapes belong to a recording: they are read, never moved
+  Team* team = nullptr;    // that shares its large products
 
   GroupTile();
   GroupTile(GroupTile&&) = default;

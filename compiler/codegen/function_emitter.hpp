@@ -112,6 +112,16 @@ class FunctionEmitter {
   void reserve(const schedule::Instruction& i);
   void lend(const schedule::Instruction& i);
 
+  // ---- shared.cpp
+  struct KernelArgument {
+    llvm::Value* value;
+    int64_t row_bytes = 0;  // from one row's to the next, of a pointer
+  };
+  // Calls a kernel that works row by row; other threads may take over rows where the product is large, in
+  // ranges that begin at multiples of `grain`.
+  void call_by_rows(const schedule::Instruction& product, llvm::Function* kernel,
+                    llvm::ArrayRef<KernelArgument> arguments, unsigned rows_argument, int64_t grain);
+
   // ---- matrices.cpp
   void pack(const schedule::Instruction& i);
   void contract(const schedule::Instruction& i);

@@ -1,6 +1,7 @@
 // Decides where each function's buffers live.
 #include "compiler/codegen/layout.hpp"
 
+#include <algorithm>
 #include <functional>
 
 namespace nodec::codegen {
@@ -53,6 +54,7 @@ FunctionLayout lay_out_function(const Program& program, FunctionId id) {
       gather(argument.buffer);
     }
     if (i.opcode == Opcode::contract) gather(i.third);
+    layout.shares |= worth_sharing(program, i);
     if (i.opcode == Opcode::outer) {
       gather(i.source);
       gather(i.third);
@@ -102,6 +104,13 @@ bool strided(const Program& program, const Buffer& buffer) {
 
 bool in_rows(const Buffer& buffer) {
   return buffer.storage == Storage::accumulator ? buffer.unreduced : buffer.lanes;
+}
+
+bool worth_sharing(const Program& program, const Instruction& product) {
+  if (product.opcode != Opcode::contract && product.opcode != Opcode::outer) return false;
+  // Of one sample a product waits for its weights as long as eight would compute.
+  constexpr int64_t least_work = int64_t{1} << 20, least_lanes = 8;
+  return product.rows * product.columns >= least_work / std::max<int64_t>(least_lanes, program.lanes);
 }
 
 Layout lay_out(const Program& program) {

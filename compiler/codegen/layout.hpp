@@ -25,6 +25,7 @@ struct FunctionLayout {
   std::set<schedule::FunctionId> callees;
   bool stops = false;    // reaches a `reserve`, which may find no memory: it then returns true at once
   bool in_pool = false;  // reached from pool: it has a tile
+  bool shares = false;   // has a product that threads may share
 
   bool cut() const { return parts.size() > 1; }
 };
@@ -38,6 +39,8 @@ Layout lay_out(const schedule::Program& program);
 
 // Bytes of one element in memory. Booleans are stored as integers.
 int64_t element_bytes(const schedule::Program& program, schedule::Kind kind);
+// Whether a product takes so long (about 10 µs) that other threads may take over some of its rows.
+bool worth_sharing(const schedule::Program& program, const schedule::Instruction& product);
 // Per-sample arrays of the caller, whose lanes lie a stride apart; one lane's own lies in one piece.
 bool strided(const schedule::Program& program, const schedule::Buffer& buffer);
 // True where the memory has [size][lane] rather than [size].

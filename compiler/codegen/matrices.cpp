@@ -19,10 +19,17 @@ void FunctionEmitter::contract(const Instruction& i) {
   llvm::Value* x = element_address(i.third, operand(i, 1));
   llvm::Value* bias = biased ? element_address(i.fourth, operand(i, 2)) : m_.no_bias();
   const auto multiply = [&](int first_lane, int width, int blocks) {
-    b_.CreateCall(m_.contract_kernel(width, blocks),
-                  {m_.address(b_, to, first_lane * m_.real_bytes()), base(i.source),
-                   m_.address(b_, x, first_lane * m_.real_bytes()), bias, b_.getInt64(biased ? 1 : 0),
-                   b_.getInt64(i.rows), b_.getInt64(i.columns)});
+    constexpr int64_t whole_tiles = 16;
+    const int64_t real = m_.real_bytes();
+    call_by_rows(i, m_.contract_kernel(width, blocks),
+                 {{m_.address(b_, to, first_lane * real), m_.lanes * real},
+                  {base(i.source), i.columns * real},
+                  {m_.address(b_, x, first_lane * real)},
+                  {bias, biased ? real : 0},
+                  {b_.getInt64(biased ? 1 : 0)},
+                  {b_.getInt64(i.rows)},
+                  {b_.getInt64(i.columns)}},
+                 5, whole_tiles);
   };
   // Two registers wide, and what is left in one piece.
   const int width = std::min(2 * m_.native(), m_.lanes);
@@ -33,17 +40,21 @@ void FunctionEmitter::contract(const Instruction& i) {
 
 void FunctionEmitter::outer(const Instruction& i) {
   if (m_.one_sample()) return outer_one(i);
-  std::vector<llvm::Value*> arguments = {
-      element_address(i.buffer, operand(i, 0)), element_address(i.source, operand(i, 1)),
-      element_address(i.third, operand(i, 2)), b_.getInt64(i.rows), b_.getInt64(i.columns)};
+  llvm::Value *to = element_address(i.buffer, operand(i, 0)), *a = element_address(i.source, operand(i, 1)),
+              *columns_of = element_address(i.third, operand(i, 2)), *rows = b_.getInt64(i.rows),
+              *columns = b_.getInt64(i.columns);
   if (in_rows(buffer(i.buffer))) {
-    b_.CreateCall(m_.outer_rows_kernel(), arguments);
+    b_.CreateCall(m_.outer_rows_kernel(), {to, a, columns_of, rows, columns});
     return;
   }
-  arguments.push_back(
+  constexpr int64_t whole_tiles = 8;
+  const int64_t real = m_.real_bytes();
+  llvm::Value* live =
       layout_.in_pool ? b_.CreateSExt(tile_field(b_.getInt32Ty(), offsetof(runtime::Tile, live)), m_.index)
-                      : b_.getInt64(m_.lanes));
-  b_.CreateCall(m_.outer_sum_kernel(), arguments);
+                      : b_.getInt64(m_.lanes);
+  call_by_rows(i, m_.outer_sum_kernel(),
+               {{to, i.columns * real}, {a, m_.lanes * real}, {columns_of}, {rows}, {columns}, {live}}, 3,
+               whole_tiles);
 }
 
 }  // namespace nodec::codegen

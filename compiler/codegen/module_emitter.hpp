@@ -77,6 +77,9 @@ class ModuleEmitter {
   llvm::Function* outer_wide_kernel();
   // (accumulator, a, b, rows), where columns are fewer than half a register holds
   llvm::Function* outer_narrow_kernel(int columns);
+  // Does rows first … end − 1 of a kernel's work: (operands, first, end), a runtime::RowWork. The operands
+  // are two words for each argument: it, and the bytes from one row's to the next.
+  llvm::Function* rows_of(llvm::Function* kernel, unsigned rows_argument);
   // (tile, solve, mask, code, t, h, state, steps)
   llvm::Function* failure_report();
   llvm::Constant* table(const schedule::Buffer& buffer);

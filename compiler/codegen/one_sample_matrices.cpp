@@ -8,6 +8,10 @@ using namespace schedule;
 
 namespace {
 
+// Rows from which on a kernel may begin without a change of the order of any sum: in registers, or rows side
+// by side.
+constexpr int64_t whole_rows = 8, whole_columns = 4;
+
 // Whether registers hold rows or columns: by loads, two for a multiply-add of columns and one for one of
 // rows, whose x is broadcast once for all; a row's sum at the end costs about as much as sixteen.
 bool rows_in_registers(const Instruction& i, int native) {
@@ -37,24 +41,29 @@ void FunctionEmitter::contract_one(const Instruction& i) {
   llvm::Value* to = address_of_one(i.buffer, operand(i, 0));
   llvm::Value* x = address_of_one(i.third, operand(i, 1));
   llvm::Value* bias = biased ? address_of_one(i.fourth, operand(i, 2)) : m_.no_bias();
+  const int64_t real = m_.real_bytes();
+  const KernelArgument to_rows = {to, real}, w = {base(i.source), i.columns * real},
+                       offsets = {bias, biased ? real : 0};
   if (rows_in_registers(i, m_.native())) {
-    b_.CreateCall(m_.contract_rows_kernel(biased), {to, base(i.source), x, bias, rows, columns});
+    call_by_rows(i, m_.contract_rows_kernel(biased), {to_rows, w, {x}, offsets, {rows}, {columns}}, 4,
+                 whole_rows * m_.native());
   } else {
-    b_.CreateCall(m_.contract_columns_kernel(),
-                  {to, base(i.source), x, bias, b_.getInt64(biased ? 1 : 0), rows, columns});
+    call_by_rows(i, m_.contract_columns_kernel(),
+                 {to_rows, w, {x}, offsets, {b_.getInt64(biased ? 1 : 0)}, {rows}, {columns}}, 5,
+                 whole_columns);
   }
 }
 
 void FunctionEmitter::outer_one(const Instruction& i) {
-  std::vector<llvm::Value*> arguments = {address_of_one(i.buffer, operand(i, 0)),
-                                         address_of_one(i.source, operand(i, 1)),
-                                         address_of_one(i.third, operand(i, 2)), b_.getInt64(i.rows)};
+  llvm::Value *to = address_of_one(i.buffer, operand(i, 0)), *a = address_of_one(i.source, operand(i, 1)),
+              *columns_of = address_of_one(i.third, operand(i, 2)), *rows = b_.getInt64(i.rows);
   if (2 * i.columns < m_.native()) {
-    b_.CreateCall(m_.outer_narrow_kernel(static_cast<int>(i.columns)), arguments);
+    b_.CreateCall(m_.outer_narrow_kernel(static_cast<int>(i.columns)), {to, a, columns_of, rows});
     return;
   }
-  arguments.push_back(b_.getInt64(i.columns));
-  b_.CreateCall(m_.outer_wide_kernel(), arguments);
+  const int64_t real = m_.real_bytes();
+  call_by_rows(i, m_.outer_wide_kernel(),
+               {{to, i.columns * real}, {a, real}, {columns_of}, {rows}, {b_.getInt64(i.columns)}}, 3, 1);
 }
 
 llvm::Function* ModuleEmitter::pack_groups_kernel() {

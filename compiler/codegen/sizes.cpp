@@ -123,6 +123,9 @@ void ModuleEmitter::emit_sizes() {
   tell(offsetof(runtime::Sizes, frame_bytes), frame);
   tell(offsetof(runtime::Sizes, parts), b.getInt64(parts));
   tell(offsetof(runtime::Sizes, belongings), b.getInt64(belongings));
+  const bool shared = std::any_of(layout.functions.begin(), layout.functions.end(),
+                                  [](const FunctionLayout& f) { return f.in_pool && f.shares; });
+  tell(offsetof(runtime::Sizes, shared_work), b.getInt64(shared));
   if (parts > 1) {
     llvm::Value* room = b.CreateIsNotNull(field(b, pointer, call, offsetof(runtime::Call, parts)));
     guarded(b, room, [&] { emit_parts(b, call); });

@@ -46,6 +46,15 @@ struct TapeMemory {
   int64_t limit = int64_t{1} << 30;
 };
 
+// Piece by piece from the end, as threads may come to them.
+inline void share(runtime::Tile*, runtime::RowWork work, const void* operands, int64_t rows, int64_t grain) {
+  for (int64_t end = rows; end > 0;) {
+    const int64_t first = (end - 1) / grain * grain;
+    work(operands, first, end);
+    end = first;
+  }
+}
+
 inline void* grow(runtime::Tile* tile, runtime::Tape* tape, int64_t bytes) {
   auto& memory = *reinterpret_cast<TapeMemory*>(tile);
   if (bytes > memory.limit) {
@@ -140,6 +149,7 @@ CompiledRun run_compiled(const schedule::Program& program, const schedule::Batch
     memory.tile.status = run.result.status.data();
     memory.tile.statistics = run.result.statistics.data();
     memory.tile.grow = grow;
+    memory.tile.share = share;
     code.pool(&call, &memory.tile);
     run.out_of_memory |= memory.tile.out_of_memory != 0;
   }
