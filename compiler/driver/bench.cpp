@@ -52,6 +52,8 @@ ordered_json to_json(const Bench& b) {
   out["accepted"] = b.accepted;
   out["rejected"] = b.rejected;
   out["lane_efficiency"] = b.lane_efficiency;
+  out["group_tiles"] = b.group_tiles;
+  out["gradient_group_tiles"] = b.gradient_group_tiles;
   out["peak_gflops"] = b.peak_gflops;
   out["forward_peak"] = b.forward_peak;
   out["gradient_peak"] = or_null(b.gradient_peak);
@@ -93,7 +95,12 @@ void print_text(const Bench& b, bool random) {
   for (const Bench::Solve& s : b.solves)
     std::printf("  %-16s %s by %s: %.1f evaluations, %.1f steps, %.1f rejected a sample\n", "solve",
                 s.field.c_str(), s.method.c_str(), s.evaluations, s.accepted, s.rejected);
-  std::printf("  %-16s %10.1f %%\n", "useful lanes", 100 * b.lane_efficiency);
+  std::printf("  %-16s %10.1f %%", "useful lanes", 100 * b.lane_efficiency);
+  if (b.group_tiles > 1) std::printf(", which move between %d tiles", b.group_tiles);
+  if (b.gradient_group_tiles != b.group_tiles && b.gradient_group_tiles > 1)
+    std::printf("%s %d in the gradient", b.group_tiles > 1 ? "," : ", which move between",
+                b.gradient_group_tiles);
+  std::printf("\n");
   std::printf("  %-16s %10.1f GFLOP/s, probed between %lld measurements of %s time\n", "peak", b.peak_gflops,
               static_cast<long long>(b.measurements), b.clock.c_str());
   std::printf("  %-16s %10lld bytes a sample\n", "memory", static_cast<long long>(b.bytes_per_sample));

@@ -59,7 +59,7 @@ void print_list(const char* title, const std::vector<Description>& list) {
 }
 
 void print_text(const CompileReport& r) {
-  std::printf("model %s, %s, %s, form %s (%s), %d samples a tile\n", r.model.c_str(), r.precision.c_str(),
+  std::printf("model %s, %s, %s, form %s (%s), tiles of %d\n", r.model.c_str(), r.precision.c_str(),
               r.target.c_str(), r.form.c_str(), r.form_reason.c_str(), r.lanes);
   print_list("data", r.data);
   print_list("parameters", r.parameters);

@@ -318,6 +318,8 @@ Result<Bench> Model::bench(const Dataset& data, const Arrays& weights, const Ben
   const runtime::LaneUse use = forward.scheduler().lane_use();
   if (use.computed > 0)
     out.lane_efficiency = static_cast<double>(use.useful) / static_cast<double>(use.computed);
+  out.group_tiles = forward.scheduler().group_tiles();
+  if (gradient) out.gradient_group_tiles = gradient->scheduler().group_tiles();
   Work work = work_of(made, forward, mode, data.state->shared, lengths);
   const std::vector<SolveStatistics> statistics = forward.statistics(made.model->solves);
   double products = 0, products_back = 0;
@@ -348,9 +350,11 @@ Result<Bench> Model::bench(const Dataset& data, const Arrays& weights, const Ben
     }
   }
   const double steps = out.accepted / std::max<double>(1, static_cast<double>(out.solves.size()));
+  const double recorded = static_cast<double>(made.unit->record_bytes_per_step(lengths)) * steps,
+               kept = static_cast<double>(made.unit->kept_bytes_per_step(lengths)) * steps,
+               room = static_cast<double>(runtime::worth_keeping(out.threads) / made.unit->lanes);
   out.bytes_per_sample = made.unit->bytes_per_sample(lengths) +
-                         static_cast<int64_t>(std::llround(
-                             static_cast<double>(made.unit->record_bytes_per_step(lengths)) * steps));
+                         static_cast<int64_t>(std::llround(recorded + std::min(kept, room)));
   return Result<Bench>(std::move(out), diagnostics);
 } catch (...) {
   return Result<Bench>::failed({embed::caught()});

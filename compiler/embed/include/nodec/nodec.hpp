@@ -240,6 +240,8 @@ struct Bench {
   };
   std::vector<Solve> solves;
   double lane_efficiency = 1;  // evaluations of samples, of those that the lanes computed
+  // Tiles between which running lanes move, forward and in the gradient; 1: each runs to its end alone.
+  int group_tiles = 1, gradient_group_tiles = 1;
   // What the threads reach with multiply-adds in registers, measured before and after each run.
   double peak_gflops = 0;
   // What the mathematics asks for in matrix products, of a mean sample. Forward: the fields, at each
@@ -255,7 +257,8 @@ struct Bench {
   // empty without a cache.
   std::vector<TimedStage> stages, stages_cached;
   double compile_milliseconds = 0, cached_milliseconds = 0;
-  // Working memory, and what the steps of a mean sample leave for the gradient.
+  // Working memory, and what the steps of a mean sample leave for the gradient: what must be kept, and
+  // what is kept where it is worth it.
   int64_t bytes_per_sample = 0;
   std::vector<SampleFailure> failures;
 };

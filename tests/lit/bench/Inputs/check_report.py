@@ -10,6 +10,7 @@ for m in models:
         assert m[name] > 0, (name, m[name])
     assert 0 <= m["rejected"] < m["evaluations"], m["rejected"]
     assert 0 < m["lane_efficiency"] <= 1, m["lane_efficiency"]
+    assert m["group_tiles"] >= 1 and m["gradient_group_tiles"] >= 1, m
     assert 0 < m["forward_peak"] < 1.5, m["forward_peak"]
     assert m["form"] in ("lanes", "features"), m["form"]
     assert set(m["stages_ms"]) >= {"parse", "elaborate", "derive", "schedule", "codegen", "jit"}, m["stages_ms"]
