@@ -1,6 +1,7 @@
 // Bytes of arrays to numbers.
 #include "runtime/arrays.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -194,6 +195,25 @@ void Reals::set(size_t i, double value) {
     doubles_[i] = value;
   } else {
     floats_[i] = static_cast<float>(value);
+  }
+}
+
+void Reals::set(size_t first, std::span<const double> values) {
+  if (double_precision_) {
+    std::copy(values.begin(), values.end(), doubles_.begin() + static_cast<ptrdiff_t>(first));
+  } else {
+    std::transform(values.begin(), values.end(), floats_.begin() + static_cast<ptrdiff_t>(first),
+                   [](double x) { return static_cast<float>(x); });
+  }
+}
+
+void Reals::get(size_t first, std::span<double> values) const {
+  if (mapped_.mapping) {
+    for (size_t i = 0; i < values.size(); ++i) values[i] = mapped_real(first + i);
+  } else if (double_precision_) {
+    std::copy_n(doubles_.begin() + static_cast<ptrdiff_t>(first), values.size(), values.begin());
+  } else {
+    std::copy_n(floats_.begin() + static_cast<ptrdiff_t>(first), values.size(), values.begin());
   }
 }
 

@@ -85,6 +85,9 @@ class Reals {
   }
   // Rounds to the precision.
   void set(size_t i, double value);
+  // The same for values from the first on, and back.
+  void set(size_t first, std::span<const double> values);
+  void get(size_t first, std::span<double> values) const;
   // Whether `data` holds the values.
   bool has_address() const;
   void* data() { return double_precision_ ? static_cast<void*>(doubles_.data()) : floats_.data(); }

@@ -7,9 +7,10 @@ using namespace schedule;
 
 void FunctionEmitter::pack(const Instruction& i) {
   if (m_.one_sample()) return pack_one(i);
-  llvm::Value *rows = b_.getInt64(i.rows), *columns = b_.getInt64(i.columns), *one = b_.getInt64(1);
-  b_.CreateCall(m_.pack_kernel(), {base(i.buffer), element_address(i.source, operand(i, 0)), rows, columns,
-                                   i.transposed ? one : columns, i.transposed ? rows : one});
+  constexpr int group = 4;
+  b_.CreateCall(m_.pack_kernel(group, true, i.transposed),
+                {base(i.buffer), element_address(i.source, operand(i, 0)), b_.getInt64(i.rows),
+                 b_.getInt64(i.columns)});
 }
 
 void FunctionEmitter::contract(const Instruction& i) {

@@ -64,15 +64,13 @@ class ModuleEmitter {
   llvm::Function* outer_rows_kernel();
   // (accumulator, a, b, rows, columns, live): += Σ over lanes.
   llvm::Function* outer_sum_kernel();
-  // (to, from, rows, columns, row stride, column stride)
-  llvm::Function* pack_kernel();
+  // (to, from, rows, columns), in groups of rows, the last padded with zeros or shorter
+  llvm::Function* pack_kernel(int group, bool padded, bool transposed);
   // ---- the same for one sample (one_sample_contract.cpp, one_sample_matrices.cpp)
   // (to, packed W, x, bias, rows, columns), vectors of rows
   llvm::Function* contract_rows_kernel(bool biased);
   // (to, packed W, x, bias, elements between biases, rows, columns), vectors of columns
   llvm::Function* contract_columns_kernel();
-  // (to, from, rows, columns, row stride, column stride, rows of a group)
-  llvm::Function* pack_groups_kernel();
   // (accumulator, a, b, rows, columns), vectors of columns
   llvm::Function* outer_wide_kernel();
   // (accumulator, a, b, rows), where columns are fewer than half a register holds

@@ -23,7 +23,6 @@ bool rows_in_registers(const Instruction& i, int native) {
 }  // namespace
 
 void FunctionEmitter::pack_one(const Instruction& i) {
-  llvm::Value *rows = b_.getInt64(i.rows), *columns = b_.getInt64(i.columns), *one = b_.getInt64(1);
   llvm::Value *to = base(i.buffer), *from = address_of_one(i.source, operand(i, 0));
   const bool by_rows = rows_in_registers(i, m_.native());
   if (!by_rows && !i.transposed) {
@@ -31,8 +30,8 @@ void FunctionEmitter::pack_one(const Instruction& i) {
                     static_cast<uint64_t>(i.rows * i.columns * m_.real_bytes()));
     return;
   }
-  b_.CreateCall(m_.pack_groups_kernel(), {to, from, rows, columns, i.transposed ? one : columns,
-                                          i.transposed ? rows : one, b_.getInt64(by_rows ? m_.native() : 1)});
+  b_.CreateCall(m_.pack_kernel(by_rows ? m_.native() : 1, false, i.transposed),
+                {to, from, b_.getInt64(i.rows), b_.getInt64(i.columns)});
 }
 
 void FunctionEmitter::contract_one(const Instruction& i) {
@@ -64,33 +63,6 @@ void FunctionEmitter::outer_one(const Instruction& i) {
   const int64_t real = m_.real_bytes();
   call_by_rows(i, m_.outer_wide_kernel(),
                {{to, i.columns * real}, {a, real}, {columns_of}, {rows}, {b_.getInt64(i.columns)}}, 3, 1);
-}
-
-llvm::Function* ModuleEmitter::pack_groups_kernel() {
-  return kernel(
-      "pack.groups", {pointer, pointer, index, index, index, index, index},
-      [&](llvm::Function* f, Builder& b) {
-        llvm::Value *to = f->getArg(0), *from = f->getArg(1), *rows = f->getArg(2), *columns = f->getArg(3),
-                    *row_stride = f->getArg(4), *column_stride = f->getArg(5), *group = f->getArg(6);
-        const llvm::Align alignment(real_bytes());
-        llvm::Value* groups = b.CreateSDiv(b.CreateSub(b.CreateAdd(rows, group), b.getInt64(1)), group);
-        counted_loop(b, b.getInt64(0), groups, 1, [&](llvm::Value* g) {
-          llvm::Value* first = b.CreateMul(g, group);
-          llvm::Value* left = b.CreateSub(rows, first);
-          llvm::Value* here = b.CreateSelect(b.CreateICmpSLT(left, group), left, group);
-          llvm::Value* into = b.CreateInBoundsGEP(real, to, b.CreateMul(first, columns));
-          llvm::Value* source = b.CreateInBoundsGEP(real, from, b.CreateMul(first, row_stride));
-          counted_loop(b, b.getInt64(0), columns, 1, [&](llvm::Value* k) {
-            llvm::Value* target = b.CreateInBoundsGEP(real, into, b.CreateMul(k, here));
-            llvm::Value* column = b.CreateInBoundsGEP(real, source, b.CreateMul(k, column_stride));
-            counted_loop(b, b.getInt64(0), here, 1, [&](llvm::Value* r) {
-              llvm::Value* place = b.CreateInBoundsGEP(real, column, b.CreateMul(r, row_stride));
-              b.CreateAlignedStore(b.CreateAlignedLoad(real, place, alignment),
-                                   b.CreateInBoundsGEP(real, target, r), alignment);
-            });
-          });
-        });
-      });
 }
 
 llvm::Function* ModuleEmitter::outer_wide_kernel() {

@@ -4,6 +4,7 @@
 // register holds columns of one lane, a is broadcast, and lanes are added one by one in ascending order by
 // fused multiply-add.
 #include "compiler/codegen/module_emitter.hpp"
+#include "compiler/codegen/vector_memory.hpp"
 
 namespace nodec::codegen {
 
@@ -13,24 +14,6 @@ namespace {
 constexpr int64_t chunk = 64;
 // Rows of a tile past the last whole one.
 constexpr int rest_rows = 4;
-
-// The transpose of n vectors of n elements, n a power of two: log n rounds of interleaving halves.
-void transpose(Builder& b, llvm::SmallVectorImpl<llvm::Value*>& rows) {
-  const int n = static_cast<int>(rows.size());
-  llvm::SmallVector<int, 8> low, high;
-  for (int l = 0; l < n; ++l) {
-    low.push_back(l / 2 + (l % 2) * n);
-    high.push_back(n / 2 + l / 2 + (l % 2) * n);
-  }
-  for (int round = 1; round < n; round *= 2) {
-    llvm::SmallVector<llvm::Value*, 8> next;
-    for (int r = 0; r < n / 2; ++r) {
-      next.push_back(b.CreateShuffleVector(rows[r], rows[r + n / 2], low));
-      next.push_back(b.CreateShuffleVector(rows[r], rows[r + n / 2], high));
-    }
-    rows.assign(next.begin(), next.end());
-  }
-}
 
 llvm::Value* smaller(Builder& b, llvm::Value* x, llvm::Value* y) {
   return b.CreateSelect(b.CreateICmpSLT(x, y), x, y);

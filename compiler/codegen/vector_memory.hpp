@@ -1,4 +1,4 @@
-// Registers of reals in the kernels of the features form: where they lie, and those that a mask keeps apart.
+// Registers of reals in kernels: where they lie, those that a mask keeps apart, and their transpose.
 #pragma once
 
 #include "compiler/codegen/loops.hpp"
@@ -31,6 +31,8 @@ class VectorMemory {
     }
   }
   llvm::Value* number(llvm::Value* address) const { return b_.CreateAlignedLoad(real_, address, alignment_); }
+  void put(llvm::Value* x, llvm::Value* address) const { b_.CreateAlignedStore(x, address, alignment_); }
+  llvm::Type* real() const { return real_; }
   llvm::Value* splat(llvm::Value* x) const { return b_.CreateVectorSplat(static_cast<unsigned>(width_), x); }
   llvm::Value* fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) const {
     return b_.CreateIntrinsic(llvm::Intrinsic::fma, {type_}, {x, y, z});
@@ -50,5 +52,8 @@ class VectorMemory {
   llvm::Align alignment_;
   int width_;
 };
+
+// The transpose of n vectors of n elements, n a power of two: log n rounds of interleaving halves.
+void transpose(Builder& b, llvm::SmallVectorImpl<llvm::Value*>& rows);
 
 }  // namespace nodec::codegen

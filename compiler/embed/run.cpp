@@ -179,8 +179,9 @@ runtime::RunState Runner::run(std::span<const int64_t> rows, const std::vector<d
   const schedule::Interface& interface = unit_->interface;
   rows_ = static_cast<int64_t>(rows.size());
   for (const schedule::Interface::Parameter& p : interface.parameters)
-    for (int64_t i = p.offset; i < p.offset + p.size; ++i)
-      parameters_.set(static_cast<size_t>(i), parameters[static_cast<size_t>(i)]);
+    parameters_.set(
+        static_cast<size_t>(p.offset),
+        std::span(parameters).subspan(static_cast<size_t>(p.offset), static_cast<size_t>(p.size)));
   for (size_t i = 0; i < interface.settings.size(); ++i)
     settings_.set(i, setting_value(interface.settings[i], settings, rows_));
   for (const schedule::Interface::Result& r : interface.results) {
@@ -229,7 +230,7 @@ void Runner::read_total(const std::string& name, double* out) const {
   for (const schedule::Interface::Result& r : unit_->interface.results) {
     if (r.name != name || r.per_sample) continue;
     const int64_t first = r.offset.evaluate(lengths_), count = product(shape_of(r.shape));
-    for (int64_t i = 0; i < count; ++i) out[i] = totals_[static_cast<size_t>(first + i)];
+    totals_.get(static_cast<size_t>(first), std::span(out, static_cast<size_t>(count)));
   }
 }
 
@@ -240,12 +241,13 @@ Array Runner::per_sample(const schedule::Interface::Result& result) const {
   out.values.resize(static_cast<size_t>(rows_ * elements));
   if (result.per_sample) {
     const runtime::Reals& output = outputs_[static_cast<size_t>(result.slot)];
-    for (size_t i = 0; i < out.values.size(); ++i) out.values[i] = output[i];
+    output.get(0, out.values);
   } else {
     const int64_t first = result.offset.evaluate(lengths_);
     for (int64_t row = 0; row < rows_; ++row)
-      for (int64_t i = 0; i < elements; ++i)
-        out.values[static_cast<size_t>(row * elements + i)] = totals_[static_cast<size_t>(first + i)];
+      totals_.get(
+          static_cast<size_t>(first),
+          std::span(out.values).subspan(static_cast<size_t>(row * elements), static_cast<size_t>(elements)));
   }
   return out;
 }
