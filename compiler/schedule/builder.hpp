@@ -28,6 +28,7 @@ class Builder : public graph::Primitives {
 
   // ---- graph::Primitives
   bool double_precision() const override { return program_.double_precision; }
+  int lanes() const { return program_.lanes; }
   Value real(double x) override;
   Value add(Value a, Value b) override;
   Value sub(Value a, Value b) override;

@@ -3,6 +3,7 @@
 #include "compiler/solvers/attempt.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace nodec::solvers {
 
@@ -12,8 +13,9 @@ Value System::slope(Builder& b, const Slopes& k, const Range& range, Value d) co
 
 namespace {
 
-// With so few slopes their weights, times h, are worth having apart.
-constexpr int64_t few_terms = 5;
+// With so few slopes their weights, times h, are worth having apart: of one sample, where each operation
+// waits for the one before, with any.
+int64_t few_terms(const Builder& b) { return b.lanes() == 1 ? std::numeric_limits<int64_t>::max() : 5; }
 
 Stages bare_stages(Builder& b, const Tableau& rk, const System& f, bool error, bool dense) {
   Stages s;
@@ -75,7 +77,7 @@ void form_stage(Builder& b, const Tableau& rk, int stage, Value h, Rows z, const
   const Rows y = s.state(b, rk, stage);
   const std::vector<double>& a = rk.a[stage];
   const int64_t terms = std::count_if(a.begin(), a.end(), [](double x) { return x != 0; });
-  if (terms == 1 || (stage < rk.main_stages - 1 && terms <= few_terms)) {
+  if (terms == 1 || (stage < rk.main_stages - 1 && terms <= few_terms(b))) {
     // Weights times h are common to all elements, and what waits for the last slope is one operation. It
     // rounds a sum as large as the state at each term, which the proposal itself may not.
     std::vector<Value> weights;

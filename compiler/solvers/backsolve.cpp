@@ -203,9 +203,7 @@ class Backsolve {
     propose(b_, p_.rk, h, y_, s_);
     if (!p_.rk.fsal_added) finish(b_, f_, p_.rk, t, h, s_);
     const Error error = error_of(b_, f_, p_.rk, h, y_, s_, p_.adaptive);
-    const Value good =
-        p_.adaptive ? both(error.finite, b_.less_equal(error.square, b_.real(1))) : error.finite;
-    const Value accepted = both(running, good), ends = both(accepted, last);
+    const Value accepted = both(running, error.good), ends = both(accepted, last);
     const Value steps = b_.select(running, b_.integer_add(steps_.get(b_), b_.integer(1)), steps_.get(b_));
     steps_.set(b_, steps);
     if (p_.rk.fsal_added)
@@ -220,16 +218,15 @@ class Backsolve {
       h_.set(b_, b_.select(ends, longer, next), running);
       const Value small = both(negligible(b_, to, next), not_(covers(b_, next, b_.sub(target, to), true)));
       const Value limit = b_.less_equal(p_.controls.max_steps, b_.to_real(steps));
-      const Value sound = both(error.finite, finite(b_, error.square));
       failed = both(running, not_(ends), b_.logical_or(small, limit));
       code = b_.select(small,
-                       b_.select(sound, b_.integer(static_cast<int>(Failure::step_underflow)),
+                       b_.select(error.sound, b_.integer(static_cast<int>(Failure::step_underflow)),
                                  b_.integer(static_cast<int>(Failure::not_finite))),
                        b_.integer(static_cast<int>(Failure::step_limit)));
     } else {
       const Value small = both(negligible(b_, t, h), not_(last));
-      failed = both(running, b_.logical_or(small, not_(error.finite)));
-      code = b_.select(error.finite, b_.integer(static_cast<int>(Failure::step_underflow)),
+      failed = both(running, b_.logical_or(small, not_(error.sound)));
+      code = b_.select(error.sound, b_.integer(static_cast<int>(Failure::step_underflow)),
                        b_.integer(static_cast<int>(Failure::not_finite)));
     }
     b_.if_then(b_.any(failed), [&] {

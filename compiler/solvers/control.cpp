@@ -22,8 +22,6 @@ double error_exponent(const Tableau& rk) {
 // error are 1.3 % more at 0 and 4.5 % more at 0.08, with rejections of 0.9 % (0), 0.6 % (0.04) and 0.3 %
 // (0.08).
 constexpr double proportional = 0.04;
-// Errors below this ask for the largest growth anyway; it keeps logarithms finite.
-constexpr double smallest_error = 1e-10;
 // The previous error counts as at least this, so that one lucky step does not shorten the next.
 constexpr double smallest_previous_error = 1e-4;
 
@@ -36,14 +34,10 @@ Value weight(Builder& b, const System& f, Value element, Value magnitude) {
   return b.fma(f.rtol, magnitude, f.atol(b, element));
 }
 
-Value mean(Builder& b, Value sum, int64_t count) {
-  return b.mul(sum, b.real(1.0 / static_cast<double>(std::max<int64_t>(1, count))));
-}
-
-int64_t norm_size(const System& f) {
+double norm_size(const System& f) {
   int64_t count = 0;
   for (const Range& range : f.in_norm) count += range.end - range.first;
-  return count;
+  return static_cast<double>(std::max<int64_t>(1, count));
 }
 
 // Root mean square over the norm's elements.
@@ -56,7 +50,7 @@ Value norm(Builder& b, const System& f, int64_t terms,
       carried[0] = b.fma(x, x, carried[0]);
     });
   }
-  return b.sqrt(mean(b, sum[0], norm_size(f)));
+  return b.sqrt(b.mul(sum[0], b.real(1 / norm_size(f))));
 }
 
 Value power(Builder& b, Value x, double exponent) {
@@ -73,8 +67,8 @@ Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, 
   fold_elements(b, 0, f.elements(), 1, zero, [&](Value d, std::vector<Value>& carried) {
     carried[0] = b.fma(load(b, proposal, d), b.real(0), carried[0]);
   });
-  Error error{b.splat(b.real(0)), b.equal(zero[0], b.real(0))};
-  if (!adaptive) return error;
+  const Value finite_proposal = b.equal(zero[0], b.real(0));
+  if (!adaptive) return {finite_proposal, finite_proposal, schedule::none};
 
   const bool two = !rk.error_third.empty();
   const int64_t terms = rk.stages() * (two ? 2 : 1) + 4;
@@ -91,16 +85,18 @@ Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, 
       }
     });
   }
-  if (!two) {
-    error.square = mean(b, sums[0], norm_size(f));
-  } else {
-    // |e5|⁴ / (n (|e5|² + 0.01 |e3|²)), 0 where both vanish (II.10).
-    const Value both = b.fma(b.real(0.01), sums[1], sums[0]);
-    const Value n = b.real(static_cast<double>(std::max<int64_t>(1, norm_size(f))));
-    const Value ratio = b.div(sums[0], b.mul(n, both));
-    error.square = b.select(b.equal(both, b.real(0)), b.real(0), b.mul(sums[0], ratio));
-  }
-  return error;
+  // What the next step waits for: one logarithm, and no quotient.
+  const double n = norm_size(f);
+  const Value logarithm = rough_log2(b, sums[0]);
+  if (!two)
+    return {b.logical_and(finite_proposal, b.less_equal(sums[0], b.real(n))),
+            b.logical_and(finite_proposal, finite(b, sums[0])),
+            b.fma(b.real(0.5), logarithm, b.real(-0.5 * std::log2(n)))};
+  // The square is |e5|⁴ / (n (|e5|² + 0.01 |e3|²)), 0 where both vanish (II.10).
+  const Value over = b.mul(b.real(n), b.fma(b.real(0.01), sums[1], sums[0]));
+  return {b.logical_and(finite_proposal, b.less_equal(b.mul(sums[0], sums[0]), over)),
+          b.logical_and(finite_proposal, b.logical_and(finite(b, sums[0]), finite(b, over))),
+          b.fma(b.real(-0.5), rough_log2(b, over), logarithm)};
 }
 
 Value worst_element(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
@@ -139,7 +135,7 @@ Value first_not_finite(Builder& b, const System& f, Rows z, const Slopes& k) {
   return found[0];
 }
 
-Controller::Controller(Builder& b) : previous(b, "log_error"), rejected(b, "rejected") {}
+Controller::Controller(Builder& b) : previous(b, "error.log2"), rejected(b, "rejected") {}
 
 void Controller::start(Builder& b) const {
   previous.set(b, b.splat(b.real(std::log2(smallest_previous_error))));
@@ -149,24 +145,19 @@ void Controller::start(Builder& b) const {
 Value Controller::factor(Builder& b, const Tableau& rk, const Controls& controls, const Error& error,
                          Value accepted, Value running) const {
   const double k = error_exponent(rk);
-  const Value sound = b.logical_and(finite(b, error.square), error.finite);
-  const Value least = b.real(smallest_error * smallest_error), largest = b.real(1e30);
-  const Value bounded = b.select(b.less(error.square, largest), error.square, largest);
-  const Value square = b.select(b.less(least, bounded), bounded, least);
-  const Value log_error = b.mul(b.real(0.5), rough_log2(b, square));
   const Value last = previous.get(b);
   // safety · error^(−1/k + 0.75 β) · previous^β; after a rejection without memory.
   const Value exponent = b.select(
-      accepted, b.fma(b.real(-(1 / k - 0.75 * proportional)), log_error, b.mul(b.real(proportional), last)),
-      b.mul(b.real(-1 / k), log_error));
+      accepted, b.fma(b.real(-(1 / k - 0.75 * proportional)), error.log2, b.mul(b.real(proportional), last)),
+      b.mul(b.real(-1 / k), error.log2));
   const Value wanted = b.mul(controls.safety, rough_exp2(b, exponent));
   const Value most = b.select(b.logical_or(rejected.get(b), b.logical_not(accepted)),
                               b.min(b.real(1), controls.max_factor), controls.max_factor);
   const Value short_enough = b.select(b.less(most, wanted), most, wanted);
   const Value inside = b.select(b.less(controls.min_factor, short_enough), short_enough, controls.min_factor);
-  const Value factor = b.select(sound, inside, controls.min_factor);
+  const Value factor = b.select(error.sound, inside, controls.min_factor);
   const Value lowest = b.real(std::log2(smallest_previous_error));
-  previous.set(b, b.select(accepted, b.max(log_error, lowest), last));
+  previous.set(b, b.select(accepted, b.max(error.log2, lowest), last));
   rejected.set(b, b.logical_and(running, b.logical_not(accepted)));
   return factor;
 }

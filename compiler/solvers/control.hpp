@@ -12,10 +12,11 @@ struct Controls {
 };
 
 struct Error {
-  Value square;  // of the norm: accepted when ≤ 1; NaN or infinite when a stage is
-  Value finite;  // the proposal is finite
+  Value good;   // the proposal is finite and, of an adaptive method, the norm at most 1
+  Value sound;  // the proposal and, of an adaptive method, the norm are finite
+  Value log2;   // of the norm, about; of an adaptive method, and where it is sound
 };
-// Of the attempt in `s`; without an embedded method it is 0.
+// Of the attempt in `s`.
 Error error_of(Builder& b, const System& f, const Tableau& rk, Value h, Rows z, const Stages& s,
                bool adaptive);
 

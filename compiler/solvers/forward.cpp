@@ -281,9 +281,7 @@ class Forward {
     count(evaluations_, step.running, p_.rk.main_stages - (p_.rk.fsal_added ? 2 : 1));
     const Error error = error_of(b_, f_, p_.rk, step.h, z_, s_, controlled);
     count(steps_, step.running);
-    const Value good =
-        controlled ? both(error.finite, b_.less_equal(error.square, b_.real(1))) : error.finite;
-    const Value accepted = both(step.running, good);
+    const Value accepted = both(step.running, error.good);
     count(accepted_, accepted);
 
     const Value inside = p_.dense ? observer_.inside(b_, p_, accepted, step.to) : b_.truth(false);
@@ -343,15 +341,14 @@ class Forward {
       const Value small = both(negligible(b_, t, h), not_(covers(b_, h, b_.sub(p_.t1, t), true)));
       const Value limit = b_.less_equal(p_.controls.max_steps, b_.to_real(steps_.get(b_)));
       failed = both(step.running, not_(done), b_.logical_or(small, limit));
-      const Value sound = both(error.finite, finite(b_, error.square));
       code = b_.select(small,
-                       b_.select(sound, b_.integer(static_cast<int>(Failure::step_underflow)),
+                       b_.select(error.sound, b_.integer(static_cast<int>(Failure::step_underflow)),
                                  b_.integer(static_cast<int>(Failure::not_finite))),
                        b_.integer(static_cast<int>(Failure::step_limit)));
     } else {
       const Value small = both(negligible(b_, step.t, step.h), not_(step.last));
-      failed = both(step.running, b_.logical_or(small, not_(error.finite)));
-      code = b_.select(error.finite, b_.integer(static_cast<int>(Failure::step_underflow)),
+      failed = both(step.running, b_.logical_or(small, not_(error.sound)));
+      code = b_.select(error.sound, b_.integer(static_cast<int>(Failure::step_underflow)),
                        b_.integer(static_cast<int>(Failure::not_finite)));
     }
     const Value any = b_.any(failed);

@@ -31,8 +31,6 @@ Value rough_log2(Builder& b, Value x) {
 }
 
 Value rough_exp2(Builder& b, Value x) {
-  const Value low = b.real(-100), high = b.real(100);
-  x = b.select(b.less(x, low), low, b.select(b.less(high, x), high, x));
   // Added to 1.5 · 2^mantissa, x leaves its nearest integer in the last bits.
   const int mantissa = mantissa_bits(b);
   const Value shift = b.real(b.double_precision() ? 0x1.8p52 : 0x1.8p23);
