@@ -75,13 +75,13 @@ def exponent(points):
 
 
 def draw(sweeps, picture):
-    panels = [name for name in sweeps if len(sweeps[name]["forward"]) > 2]
-    columns = min(3, len(panels))
+    panels = [name for name in sweeps if len(sweeps[name]["forward"]) > 1]
+    columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     terminal = "pngcairo" if picture.suffix == ".png" else "svg"
     lines = [f"set terminal {terminal} size {330 * columns},{270 * rows} font 'sans,11' background rgb 'white'",
-             f"set output '{picture}'", "set logscale xy", "set key at graph 0.5, 1.02 center bottom horizontal samplen 1 width -1", "set grid",
-             "set format '10^{%T}'", "set ylabel 'ms' offset 1", "set tmargin 2", f"set multiplot layout {rows},{columns}"]
+             f"set output '{picture}'", "set logscale xy", "set key at graph 0.5, 1.06 center bottom horizontal samplen 1 width -1", "set grid",
+             "set format '10^{%T}'", "set ylabel 'ms' offset 1", "set tmargin 4", f"set multiplot layout {rows},{columns}"]
     for number, name in enumerate(panels):
         curves = {kind: sweeps[name][kind] for kind in ("forward", "gradient", "compile")}
         parts = []
@@ -91,8 +91,11 @@ def draw(sweeps, picture):
             lines.append("end")
             title = f"{kind} {exponent(points):.2f}"
             parts.append(f"$d{number}_{color} with linespoints lc {color} pt 7 ps 0.5 title '{title}'")
-        far = points[-1][0] / points[0][0] > 1e6
-        lines.append("set xtics 1000" if far else "set xtics autofreq")
+        span = points[-1][0] / points[0][0]
+        few = "(" + ", ".join(f"{x:g}" for x, _ in points) + ")"
+        lines.append("set xtics 1000" if span > 1e6 else f"set xtics {few}" if span < 50 else "set xtics autofreq")
+        lines.append("set format x '%g'" if span < 50 else "set format x '10^{%T}'")
+        lines.append(f"set xrange [{points[0][0] / 1.1}:{points[-1][0] * 1.1}]")
         lines.append(f"set xlabel '{SWEEPS[name][0]}'")
         lines.append("plot " + ", ".join(parts))
     subprocess.run(["gnuplot"], input="\n".join(lines) + "\n", text=True, check=True)
