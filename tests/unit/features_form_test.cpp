@@ -2,25 +2,17 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "compiler/codegen/target.hpp"
 #include "compiler/embed/include/nodec/nodec.hpp"
+#include "tests/unit/random_array.hpp"
 
 namespace nodec {
 namespace {
 
-Array random_array(std::vector<int64_t> shape, uint64_t seed) {
-  Array a{std::move(shape), {}};
-  int64_t n = 1;
-  for (const int64_t e : a.shape) n *= e;
-  std::mt19937_64 engine(seed);
-  std::uniform_real_distribution<double> uniform(-1, 1);
-  for (int64_t i = 0; i < n; ++i) a.values.push_back(uniform(engine));
-  return a;
-}
+using test::random_array;
 
 Array times(int64_t samples, int64_t count) {
   Array a{{samples, count}, {}};

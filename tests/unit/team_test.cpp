@@ -3,12 +3,12 @@
 
 #include <doctest/doctest.h>
 
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "compiler/embed/include/nodec/nodec.hpp"
+#include "tests/unit/random_array.hpp"
 
 namespace nodec {
 namespace {
@@ -67,15 +67,7 @@ TEST_CASE("a helper that comes late is sent away") {
   team.close();
 }
 
-Array random_array(std::vector<int64_t> shape, uint64_t seed) {
-  Array a{std::move(shape), {}};
-  int64_t n = 1;
-  for (const int64_t e : a.shape) n *= e;
-  std::mt19937_64 engine(seed);
-  std::uniform_real_distribution<double> uniform(-1, 1);
-  for (int64_t i = 0; i < n; ++i) a.values.push_back(uniform(engine));
-  return a;
-}
+using test::random_array;
 
 // Widths that leave rests of rows and columns in every kernel.
 const char* const wide_model = R"(
