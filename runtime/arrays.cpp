@@ -208,9 +208,7 @@ void Reals::set(size_t first, std::span<const double> values) {
 }
 
 void Reals::get(size_t first, std::span<double> values) const {
-  if (mapped_.mapping) {
-    for (size_t i = 0; i < values.size(); ++i) values[i] = mapped_real(first + i);
-  } else if (double_precision_) {
+  if (double_precision_) {
     std::copy_n(doubles_.begin() + static_cast<ptrdiff_t>(first), values.size(), values.begin());
   } else {
     std::copy_n(floats_.begin() + static_cast<ptrdiff_t>(first), values.size(), values.begin());

@@ -85,7 +85,7 @@ class Reals {
   }
   // Rounds to the precision.
   void set(size_t i, double value);
-  // The same for values from the first on, and back.
+  // The same for values from the first on, and back; of own ones.
   void set(size_t first, std::span<const double> values);
   void get(size_t first, std::span<double> values) const;
   // Whether `data` holds the values.

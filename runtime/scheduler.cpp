@@ -189,9 +189,10 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
     const auto work = [&](int w) {
       Worker& worker = workers_[static_cast<size_t>(w)];
       int64_t number = next++;
-      for (; number < chunks_ && !stopped; number = next++) {
+      // Whoever takes a chunk closes its team, run or not: others may wait there.
+      for (; number < chunks_; number = next++) {
         Team* team = idle > 0 ? &workers_[static_cast<size_t>(number)].team : nullptr;
-        run_chunk(batch, call, worker, number, kept, replay != nullptr, team);
+        if (!stopped) run_chunk(batch, call, worker, number, kept, replay != nullptr, team);
         if (team) team->close();
         if (canceled() || worker.group.out_of_memory()) stopped = true;
       }

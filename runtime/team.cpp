@@ -32,11 +32,11 @@ void Team::close() {
   number_.notify_all();
 }
 
-// Ranges are the same whoever does them.
+// Ranges are the same whoever does them. Where there are few, the owner's is not the empty one.
 void Team::do_part(int part) const {
   const int64_t parts = helpers_ + 1, grains = (rows_ + grain_ - 1) / grain_;
-  const int64_t first = grains * part / parts * grain_,
-                end = std::min(grains * (part + 1) / parts * grain_, rows_);
+  const auto begin = [&](int64_t p) { return (grains * p + parts - 1) / parts * grain_; };
+  const int64_t first = begin(part), end = std::min(begin(part + 1), rows_);
   if (first < end) work_(operands_, first, end);
 }
 

@@ -10,8 +10,6 @@ namespace nodec::codegen {
 
 namespace {
 
-constexpr int group_rows = 4;
-
 struct Operands {
   llvm::Value *to, *w, *x, *bias, *bias_step, *rows, *columns;
 };

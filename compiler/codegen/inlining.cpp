@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <vector>
 
 #include "llvm/IR/Function.h"
 #include "llvm/IR/InstrTypes.h"

@@ -4,9 +4,7 @@
 // place, states and stages stay in registers from one stage to the next.
 #pragma once
 
-#include <map>
 #include <set>
-#include <vector>
 
 #include "compiler/codegen/layout.hpp"
 

@@ -10,7 +10,8 @@ using namespace schedule;
 
 namespace {
 
-// Small frames stay on the stack, where the first-level cache holds them; the rest goes to the arena.
+// Small frames stay on the stack, where LLVM can make registers of them and the caches hold the others; the
+// rest goes to the arena.
 constexpr int64_t stack_budget = 64 * 1024;
 
 void visit(const Region& region, const std::function<void(const Instruction&)>& f) {

@@ -7,8 +7,7 @@ using namespace schedule;
 
 void FunctionEmitter::pack(const Instruction& i) {
   if (m_.one_sample()) return pack_one(i);
-  constexpr int group = 4;
-  b_.CreateCall(m_.pack_kernel(group, true, i.transposed),
+  b_.CreateCall(m_.pack_kernel(group_rows, true, i.transposed),
                 {base(i.buffer), element_address(i.source, operand(i, 0)), b_.getInt64(i.rows),
                  b_.getInt64(i.columns)});
 }
@@ -41,11 +40,12 @@ void FunctionEmitter::contract(const Instruction& i) {
 
 void FunctionEmitter::outer(const Instruction& i) {
   if (m_.one_sample()) return outer_one(i);
-  llvm::Value *to = element_address(i.buffer, operand(i, 0)), *a = element_address(i.source, operand(i, 1)),
-              *columns_of = element_address(i.third, operand(i, 2)), *rows = b_.getInt64(i.rows),
+  llvm::Value *to = element_address(i.buffer, operand(i, 0)),
+              *left = element_address(i.source, operand(i, 1)),
+              *right = element_address(i.third, operand(i, 2)), *rows = b_.getInt64(i.rows),
               *columns = b_.getInt64(i.columns);
   if (in_rows(buffer(i.buffer))) {
-    b_.CreateCall(m_.outer_rows_kernel(), {to, a, columns_of, rows, columns});
+    b_.CreateCall(m_.outer_rows_kernel(), {to, left, right, rows, columns});
     return;
   }
   constexpr int64_t whole_tiles = 8;
@@ -54,7 +54,7 @@ void FunctionEmitter::outer(const Instruction& i) {
       layout_.in_pool ? b_.CreateSExt(tile_field(b_.getInt32Ty(), offsetof(runtime::Tile, live)), m_.index)
                       : b_.getInt64(m_.lanes);
   call_by_rows(i, m_.outer_sum_kernel(),
-               {{to, i.columns * real}, {a, m_.lanes * real}, {columns_of}, {rows}, {columns}, {live}}, 3,
+               {{to, i.columns * real}, {left, m_.lanes * real}, {right}, {rows}, {columns}, {live}}, 3,
                whole_tiles);
 }
 

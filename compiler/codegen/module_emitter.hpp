@@ -19,6 +19,9 @@ struct Piece {
   friend auto operator<=>(const Piece&, const Piece&) = default;
 };
 
+// Rows of a group of a packed matrix in the lanes form.
+constexpr int group_rows = 4;
+
 class ModuleEmitter {
  public:
   ModuleEmitter(const schedule::Program& program, const Layout& layout, const Target& target,

@@ -54,15 +54,15 @@ void FunctionEmitter::contract_one(const Instruction& i) {
 }
 
 void FunctionEmitter::outer_one(const Instruction& i) {
-  llvm::Value *to = address_of_one(i.buffer, operand(i, 0)), *a = address_of_one(i.source, operand(i, 1)),
-              *columns_of = address_of_one(i.third, operand(i, 2)), *rows = b_.getInt64(i.rows);
+  llvm::Value *to = address_of_one(i.buffer, operand(i, 0)), *left = address_of_one(i.source, operand(i, 1)),
+              *right = address_of_one(i.third, operand(i, 2)), *rows = b_.getInt64(i.rows);
   if (2 * i.columns < m_.native()) {
-    b_.CreateCall(m_.outer_narrow_kernel(static_cast<int>(i.columns)), {to, a, columns_of, rows});
+    b_.CreateCall(m_.outer_narrow_kernel(static_cast<int>(i.columns)), {to, left, right, rows});
     return;
   }
   const int64_t real = m_.real_bytes();
   call_by_rows(i, m_.outer_wide_kernel(),
-               {{to, i.columns * real}, {a, real}, {columns_of}, {rows}, {b_.getInt64(i.columns)}}, 3, 1);
+               {{to, i.columns * real}, {left, real}, {right}, {rows}, {b_.getInt64(i.columns)}}, 3, 1);
 }
 
 llvm::Function* ModuleEmitter::outer_wide_kernel() {

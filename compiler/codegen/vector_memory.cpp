@@ -1,3 +1,4 @@
+// Shuffles between registers (see vector_memory.hpp).
 #include "compiler/codegen/vector_memory.hpp"
 
 namespace nodec::codegen {

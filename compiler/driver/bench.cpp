@@ -96,10 +96,13 @@ void print_text(const Bench& b, bool random) {
     std::printf("  %-16s %s by %s: %.1f evaluations, %.1f steps, %.1f rejected a sample\n", "solve",
                 s.field.c_str(), s.method.c_str(), s.evaluations, s.accepted, s.rejected);
   std::printf("  %-16s %10.1f %%", "useful lanes", 100 * b.lane_efficiency);
-  if (b.group_tiles > 1) std::printf(", which move between %d tiles", b.group_tiles);
-  if (b.gradient_group_tiles != b.group_tiles && b.gradient_group_tiles > 1)
-    std::printf("%s %d in the gradient", b.group_tiles > 1 ? "," : ", which move between",
-                b.gradient_group_tiles);
+  const bool differs = b.gradient && b.gradient_group_tiles != b.group_tiles;
+  if (b.group_tiles > 1) {
+    std::printf(", which move between %d tiles", b.group_tiles);
+    if (differs) std::printf(", %d in the gradient", b.gradient_group_tiles);
+  } else if (differs) {
+    std::printf(", which move between %d tiles in the gradient", b.gradient_group_tiles);
+  }
   std::printf("\n");
   std::printf("  %-16s %10.1f GFLOP/s, probed between %lld measurements of %s time\n", "peak", b.peak_gflops,
               static_cast<long long>(b.measurements), b.clock.c_str());

@@ -135,7 +135,7 @@ Value first_not_finite(Builder& b, const System& f, Rows z, const Slopes& k) {
   return found[0];
 }
 
-Controller::Controller(Builder& b) : previous(b, "error.log2"), rejected(b, "rejected") {}
+Controller::Controller(Builder& b) : previous(b, "log_error"), rejected(b, "rejected") {}
 
 void Controller::start(Builder& b) const {
   previous.set(b, b.splat(b.real(std::log2(smallest_previous_error))));

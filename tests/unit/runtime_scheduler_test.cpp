@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <thread>
 
 #include "runtime/random.hpp"
 #include "runtime/scheduler.hpp"
@@ -183,6 +185,35 @@ TEST_CASE("cancellation") {
   cancel = false;
   CHECK(scheduler.run(p.batch) == RunState::done);
   CHECK(p.totals[1] == 100);
+}
+
+std::atomic<bool>* asked = nullptr;  // what a tile sets that asks for cancellation
+
+void shared_sizes(const Call* call, Tile*) {
+  *call->sizes = {1, 2, 256};
+  call->sizes->shared_work = 1;
+}
+
+void cancelling_pool(const Call*, Tile* tile) {
+  if (tile->row == lanes) *asked = true;
+  if (tile->row == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+// While the first tile takes its time, a thread takes the last one after the cancellation, and others come to
+// help with it.
+TEST_CASE("cancellation sends away those who came to help") {
+  Code c = code();
+  c.sizes = shared_sizes;
+  c.pool = cancelling_pool;
+  c.epilogue = nullptr;
+  Scheduler scheduler(c, 8);
+  for (int again = 0; again < 200; ++again) {
+    Trial p(3 * lanes, 20);
+    std::atomic<bool> cancel{false};
+    asked = &cancel;
+    p.batch.cancel = &cancel;
+    CHECK(scheduler.run(p.batch) == RunState::canceled);
+  }
 }
 
 TEST_CASE("the workspace is kept from run to run") {

@@ -13,6 +13,8 @@
 namespace nodec {
 namespace {
 
+using test::random_array;
+
 struct Rows {
   std::vector<std::atomic<int>> times;
   int64_t grain;
@@ -66,8 +68,6 @@ TEST_CASE("a helper that comes late is sent away") {
   check_jobs(team, 3);
   team.close();
 }
-
-using test::random_array;
 
 // Widths that leave rests of rows and columns in every kernel.
 const char* const wide_model = R"(
