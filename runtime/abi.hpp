@@ -105,6 +105,9 @@ struct Tape {
 // Rows first … end − 1 of a job.
 using RowWork = void (*)(const void* operands, int64_t first, int64_t end);
 
+// Where Tile::cancel points when nobody may cancel.
+inline constexpr uint8_t never_canceled = 0;
+
 // One tile on one thread.
 struct Tile {
   const int64_t*
@@ -128,8 +131,23 @@ struct Tile {
   int64_t entry;     // which one an unwinding part takes back
   // Of all sweeps: passes, and lanes that took part in them.
   int64_t passes, lane_passes;
+  // Not 0, at any time: the run is canceled. Code for one sample, whose solves run to their end in one call
+  // of `pool`, looks at it in every step; who runs tiles part by part looks between passes.
+  const uint8_t* cancel = &never_canceled;
 };
 
 using Function = void (*)(const Call*, Tile*);
+
+// How a batch is cut into groups of tiles and these into chunks, by whoever runs it: the order of the sums
+// over samples, and so their bits, follow from this.
+namespace cutting {
+// Tiles of a group: as many as keep lanes busy, but a quarter of the batch at most, so that threads find
+// work; fewer where their frames and the tapes of a solve of usual length would take more than the caches
+// give back in time. Two tiles win less than they cost.
+constexpr int64_t most_lanes = 512, most_tiles = 64, fewest_tiles = 3, parts_of_batch = 4, usual_steps = 16;
+constexpr int64_t near_bytes = int64_t{6} << 20;
+constexpr int64_t most_chunks = 64, affordable_chunks = 8;
+constexpr int64_t most_accumulator_bytes = int64_t{1} << 30;  // of all chunks, where fewer chunks can help
+}  // namespace cutting
 
 }  // namespace nodec::runtime

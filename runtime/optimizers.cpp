@@ -171,6 +171,12 @@ Optimizer::Optimizer(int64_t parameters, std::vector<std::vector<ParameterRange>
   state_.second.assign(static_cast<size_t>(parameters), 0);
 }
 
+void Optimizer::restart() noexcept {
+  state_.steps = 0;
+  std::fill(state_.first.begin(), state_.first.end(), 0);
+  std::fill(state_.second.begin(), state_.second.end(), 0);
+}
+
 void Optimizer::step(std::span<const OptimizerOptions> options, std::span<const double> gradient,
                      std::span<double> variables) {
   ++state_.steps;

@@ -75,6 +75,8 @@ class Optimizer {
   };
   const State& state() const { return state_; }
   void restore(State state) { state_ = std::move(state); }
+  // As before the first step.
+  void restart() noexcept;
   const std::vector<std::vector<ParameterRange>>& groups() const { return groups_; }
 
  private:

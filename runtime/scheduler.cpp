@@ -13,8 +13,7 @@
 namespace nodec::runtime {
 namespace {
 
-constexpr int64_t most_chunks = 64;
-constexpr int64_t most_accumulator_bytes = int64_t{1} << 30;  // of all chunks, where fewer chunks can help
+static_assert(sizeof(std::atomic<bool>) == 1, "compiled code reads it as a byte");
 
 int64_t machine_memory() {
   const int64_t pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
@@ -70,12 +69,8 @@ Scheduler::Scheduler(const Code& code, int threads, int64_t tape_bytes, bool poo
 
 Scheduler::~Scheduler() = default;
 
-// As many tiles as keep lanes busy, but a quarter of the batch at most, so that threads find work; fewer
-// where their frames and the tapes of a solve of usual length would take more than the caches give back in
-// time. Two tiles win less than they cost.
 int Scheduler::choose_group(const Sizes& sizes) const {
-  constexpr int64_t most_lanes = 512, most_tiles = 64, fewest_tiles = 3, parts_of_batch = 4, usual_steps = 16;
-  constexpr int64_t near_bytes = int64_t{6} << 20;
+  using namespace cutting;
   int64_t bytes = std::max<int64_t>(1, sizes.frame_bytes);
   for (const Part& part : parts_) {
     if (part.kind == PartKind::sweep) bytes += (part.entry_bytes + part.cache_bytes) * usual_steps;
@@ -97,6 +92,7 @@ bool Scheduler::prepare(const Batch& batch, Call& call, Sizes& sizes, bool alone
   tiles_ = (rows_ + code_.lanes - 1) / code_.lanes;
   group_tiles_ = 1;
   together_ = pooled_ && !alone;
+  by_parts_ = false;
   if (code_.part && sizes.parts > 1) {
     parts_.resize(static_cast<size_t>(sizes.parts));
     belongings_.resize(static_cast<size_t>(sizes.belongings));
@@ -104,13 +100,16 @@ bool Scheduler::prepare(const Batch& batch, Call& call, Sizes& sizes, bool alone
     call.belongings = belongings_.data();
     code_.sizes(&call, nullptr);
     group_tiles_ = choose_group(sizes);
+    // Between parts and their passes is where a run may end early.
+    by_parts_ = together_ && (group_tiles_ > 1 || batch.cancel);
   }
   groups_ = (tiles_ + group_tiles_ - 1) / group_tiles_;
   accumulator_count_ = sizes.accumulators;
   const int64_t reals_a_line = static_cast<int64_t>(cache_line) / real_bytes;
   chunk_stride_ = (sizes.accumulators + reals_a_line - 1) / reals_a_line * reals_a_line;
-  const int64_t affordable = most_accumulator_bytes / std::max<int64_t>(1, chunk_stride_ * real_bytes);
-  chunks_ = std::min({groups_, most_chunks, std::max<int64_t>(8, affordable)});
+  const int64_t affordable =
+      cutting::most_accumulator_bytes / std::max<int64_t>(1, chunk_stride_ * real_bytes);
+  chunks_ = std::min({groups_, cutting::most_chunks, std::max(cutting::affordable_chunks, affordable)});
 
   bool good = uniforms_.reserve(static_cast<size_t>(sizes.uniforms * real_bytes));
   // At least one set, so that the epilogue of an empty batch reads zeros.
@@ -146,6 +145,18 @@ bool Scheduler::prepare(const Batch& batch, Call& call, Sizes& sizes, bool alone
     call.sample_lengths = row_lengths_.data();
   }
   return good;
+}
+
+bool Scheduler::reserve(const Batch& batch) try {
+  Sizes sizes{};
+  Call call{};
+  call.lengths = batch.lengths.data();
+  if (!prepare(batch, call, sizes, false)) return false;
+  for (Worker& worker : workers_)
+    if (!worker.group.reserve(worker.budget, parts_)) return false;
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* replay) {
@@ -269,19 +280,20 @@ void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, 
       tile.accumulators = accumulators;
       tile.arena = worker.arena.data();
       tile.team = team;
+      tile.cancel = batch.cancel ? reinterpret_cast<const uint8_t*>(batch.cancel) : &never_canceled;
       tile.status = status_.data();
       tile.statistics = statistics_.data();
       tile.budget = kept ? nullptr : &worker.budget;
       tile.tape_limit = tape_limit_;
       tile.frozen = replay;
-      tile.least_room = kept ? 1 << 10 : 1 << 16;
+      tile.least_room = kept ? 1 << 10 : least_tape;
       tile.tapes = kept ? kept->data() + number * code_.tapes : tile.own_tapes.data();
       for (int t = 0; t < code_.tapes && !replay; ++t) tile.tapes[t].count = 0;
-      if (together_ && group_tiles_ > 1) continue;
+      if (by_parts_) continue;
       code_.pool(&call, &tile);
       if (worker.group.out_of_memory()) return;
     }
-    if (together_ && group_tiles_ > 1) {
+    if (by_parts_) {
       worker.group.run({code_.part, &call, parts_, belongings_, batch.cancel},
                        static_cast<size_t>(end_tile - first_tile));
       if (worker.group.out_of_memory()) return;

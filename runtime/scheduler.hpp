@@ -51,7 +51,7 @@ struct Batch {
   void* totals = nullptr;
   std::span<const NoiseSlot> noise;
   uint64_t seed = 0, step = 0;                // of the noise
-  const std::atomic<bool>* cancel = nullptr;  // looked at between tiles
+  const std::atomic<bool>* cancel = nullptr;  // looked at between tiles and adaptive steps
 };
 
 // The steps of a batch's solves, tile by tile, kept so that another run can follow them.
@@ -96,6 +96,10 @@ class Scheduler {
   // same samples in the same order (the code must have been compiled for it). At most one of the two.
   RunState run(const Batch& batch, Recorded* record = nullptr, const Recorded* replay = nullptr);
 
+  // Makes room for batches of this kind before the first: what that run reads, its outputs and totals, need
+  // not be there yet. False when there is not enough memory.
+  bool reserve(const Batch& batch);
+
   int threads() const { return threads_.count(); }
   // Of the last run, by row; statistics: [row][solve].
   std::span<const Status> status() const { return status_; }
@@ -125,7 +129,8 @@ class Scheduler {
   std::vector<Part> parts_;
   std::vector<Belonging> belongings_;
   int group_tiles_ = 1;
-  bool together_ = false;  // of the current run: a group's tiles run side by side
+  // Of the current run: a group's tiles run side by side; that even one tile runs part by part.
+  bool together_ = false, by_parts_ = false;
   std::vector<Worker> workers_;
   AlignedMemory uniforms_, accumulators_, noise_;
   std::vector<const void*> noise_slots_;

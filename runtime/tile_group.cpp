@@ -9,6 +9,8 @@
 namespace nodec::runtime {
 namespace {
 
+constexpr int64_t usual_entries = 16;
+
 void* grow_tape(Tile* handed, Tape* tape, int64_t bytes) {
   GroupTile& tile = *static_cast<GroupTile*>(handed);
   if (bytes <= tape->bytes) return tape->base;
@@ -16,7 +18,6 @@ void* grow_tape(Tile* handed, Tape* tape, int64_t bytes) {
   const int64_t limit = (tile.budget ? tile.budget->limit : tile.tape_limit) - others;
   // Twice as much each time, so that a long solve copies little, and at first what a solve of usual length
   // takes; no more than asked for where that is too much.
-  constexpr int64_t usual_entries = 16;
   int64_t room = std::max<int64_t>({bytes, 2 * tape->bytes, tile.least_room});
   if (tile.budget && tape->bytes == 0) room = std::max(room, usual_entries * bytes);
   if (room > limit) room = bytes;
@@ -73,6 +74,39 @@ bool TileGroup::prepare(int tiles, int lanes, int tapes, int64_t frame_bytes, in
     tile.frame = tile.frame_memory.data();
   }
   return true;
+}
+
+bool TileGroup::reserve(TapeBudget& budget, std::span<const Part> parts) {
+  constexpr size_t usual_passes = 1024, usual_moves = 8;
+  const size_t places = tiles_.size() * lanes_;
+  for (std::vector<uint32_t>* list : {&homes_, &at_home_, &moved_, &places_}) list->reserve(places);
+  planned_.reserve(places);
+  elements_.reserve(places);
+  entries_.reserve(tiles_.size());
+  logs_.resize(std::max(logs_.size(), parts.size()));
+  for (Log& log : logs_) {
+    log.passes.reserve(usual_passes);
+    log.exchanges.reserve(usual_moves * places);
+    log.arrangement.reserve(places);
+  }
+  // `usual_entries` times as much is had; pages that no entry is written to are never taken.
+  constexpr int64_t entries = 4, enough_bytes = int64_t{256} << 10;
+  for (GroupTile& tile : tiles_) {
+    tile.budget = &budget;
+    tile.least_room = least_tape;
+    tile.frozen = false;
+    const auto reserve_tape = [&](int32_t tape, int64_t entry) {
+      const int64_t bytes = std::max(std::min(entries * entry, enough_bytes), entry);
+      if (tape >= 0) grow_tape(&tile, &tile.own_tapes[static_cast<size_t>(tape)], bytes);
+    };
+    for (const Part& part : parts) {
+      if (part.kind != PartKind::sweep) continue;
+      reserve_tape(part.tape, part.entry_bytes);
+      reserve_tape(part.cache, part.cache_bytes);
+    }
+    for (size_t tape = 0; tape < tile.own_tapes.size(); ++tape) reserve_tape(static_cast<int32_t>(tape), 1);
+  }
+  return !out_of_memory();
 }
 
 bool TileGroup::out_of_memory() const {

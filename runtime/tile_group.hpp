@@ -18,6 +18,9 @@
 
 namespace nodec::runtime {
 
+// Bytes of a tape that is used at all.
+constexpr int64_t least_tape = 1 << 16;
+
 // Bytes of tapes that one thread may have.
 struct TapeBudget {
   int64_t limit = 0, used = 0;
@@ -52,6 +55,9 @@ class TileGroup {
   // Room for that many tiles; false when there is not enough memory. worth: bytes of tapes that are better
   // kept than computed anew.
   bool prepare(int tiles, int lanes, int tapes, int64_t frame_bytes, int64_t worth);
+  // Room for what runs of these parts note, in every tile's own tapes for a solve of usual length. False
+  // when there is none.
+  bool reserve(TapeBudget& budget, std::span<const Part> parts);
   GroupTile& tile(size_t n) { return tiles_[n]; }
   // All parts for the first `count` tiles.
   void run(const Work& work, size_t count);

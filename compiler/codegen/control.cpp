@@ -120,6 +120,7 @@ void FunctionEmitter::while_loop(const Instruction& i) {
   region(i.regions[0]);
   b_.CreateCondBr(any(values_[i.condition]), body, after);
   b_.SetInsertPoint(body);
+  if (takes_steps(i)) stop_when_canceled();
   region(i.regions[1]);
   b_.CreateBr(test);
   b_.SetInsertPoint(after);
@@ -130,6 +131,7 @@ void FunctionEmitter::unwind(const Instruction& i) {
   llvm::Value* newest = b_.CreateSub(count, b_.getInt64(1));
   counted_loop(b_, b_.getInt64(0), b_.CreateSub(count, operand(i, 0)), 1, [&](llvm::Value* n) {
     values_[i.result] = b_.CreateSub(newest, n);
+    stop_when_canceled();
     region(i.regions[0]);
   });
 }
@@ -155,6 +157,16 @@ void FunctionEmitter::call(const Instruction& i) {
   }
   llvm::Value* stopped = b_.CreateCall(m_.code({i.callee, 0}), arguments);
   if (m_.layout.functions[i.callee].stops) stop_when(stopped);
+}
+
+// Of one sample a solve runs to its end here; lanes are run pass by pass (TileGroup), and stop in between.
+void FunctionEmitter::stop_when_canceled() {
+  if (!m_.one_sample() || !layout_.in_pool) return;
+  llvm::LoadInst* canceled =
+      b_.CreateLoad(b_.getInt8Ty(), tile_field(m_.pointer, offsetof(runtime::Tile, cancel)));
+  canceled->setAtomic(llvm::AtomicOrdering::Monotonic);
+  canceled->setAlignment(llvm::Align(1));
+  stop_when(b_.CreateICmpNE(canceled, b_.getInt8(0)));
 }
 
 void FunctionEmitter::stop_when(llvm::Value* condition) {

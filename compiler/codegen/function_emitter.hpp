@@ -43,6 +43,7 @@ class FunctionEmitter {
   void if_then(const schedule::Instruction& i);
   void call(const schedule::Instruction& i);
   void stop_when(llvm::Value* condition);
+  void stop_when_canceled();
 
   // ---- running.cpp
   void for_loop(const schedule::Instruction& i);

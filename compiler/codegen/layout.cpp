@@ -61,6 +61,7 @@ FunctionLayout lay_out_function(const Program& program, FunctionId id) {
       gather(i.third);
     }
     if (i.opcode == Opcode::reserve) layout.stops = true;
+    layout.steps |= takes_steps(i);
     if (i.opcode == Opcode::call) layout.callees.insert(i.callee);
   });
   if (id == program.pool) {
@@ -98,6 +99,14 @@ int64_t element_bytes(const Program& program, Kind kind) {
   return kind == Kind::index || program.double_precision ? 8 : 4;
 }
 
+bool takes_steps(const Instruction& loop) {
+  if (loop.opcode == Opcode::iterate || loop.opcode == Opcode::unwind) return true;
+  // Equal steps are taken in blocks, by a loop in a loop.
+  return loop.opcode == Opcode::while_loop &&
+         std::any_of(loop.regions[1].begin(), loop.regions[1].end(),
+                     [](const Instruction& inner) { return inner.opcode == Opcode::for_loop; });
+}
+
 bool strided(const Program& program, const Buffer& buffer) {
   return program.lanes > 1 && buffer.lanes &&
          (buffer.storage == Storage::data || buffer.storage == Storage::noise);
@@ -122,10 +131,7 @@ Layout lay_out(const Program& program) {
   const std::function<void(FunctionId)> finish = [&](FunctionId f) {
     if (done[f]) return;
     done[f] = true;
-    for (const FunctionId callee : layout.functions[f].callees) {
-      finish(callee);
-      layout.functions[f].stops |= layout.functions[callee].stops;
-    }
+    for (const FunctionId callee : layout.functions[f].callees) finish(callee);
     layout.callees_first.push_back(f);
   };
   for (FunctionId f = 0; f < static_cast<FunctionId>(program.functions.size()); ++f) finish(f);
@@ -133,6 +139,11 @@ Layout lay_out(const Program& program) {
   for (auto f = layout.callees_first.rbegin(); f != layout.callees_first.rend(); ++f) {
     if (!layout.functions[*f].in_pool) continue;
     for (const FunctionId callee : layout.functions[*f].callees) layout.functions[callee].in_pool = true;
+  }
+  for (const FunctionId f : layout.callees_first) {
+    FunctionLayout& function = layout.functions[f];
+    function.stops |= program.lanes == 1 && function.in_pool && function.steps;
+    for (const FunctionId callee : function.callees) function.stops |= layout.functions[callee].stops;
   }
   return layout;
 }

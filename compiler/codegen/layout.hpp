@@ -23,9 +23,12 @@ struct FunctionLayout {
   std::vector<schedule::Value> saved;     // values that parts hand on
   std::set<schedule::BufferId> gathered;  // of all parts
   std::set<schedule::FunctionId> callees;
-  bool stops = false;    // reaches a `reserve`, which may find no memory: it then returns true at once
+  // Reaches a `reserve`, which may find no memory, or a loop that looks at Tile::cancel: it then returns true
+  // at once.
+  bool stops = false;
   bool in_pool = false;  // reached from pool: it has a tile
   bool shares = false;   // has a product that threads may share
+  bool steps = false;    // has a loop over the steps of a solve
 
   bool cut() const { return parts.size() > 1; }
 };
@@ -41,6 +44,8 @@ Layout lay_out(const schedule::Program& program);
 int64_t element_bytes(const schedule::Program& program, schedule::Kind kind);
 // Whether a product takes so long (about 10 µs) that other threads may take over some of its rows.
 bool worth_sharing(const schedule::Program& program, const schedule::Instruction& product);
+// Whether a loop is over steps of a solve or blocks of them, so that it may take long.
+bool takes_steps(const schedule::Instruction& loop);
 // Per-sample arrays of the caller, whose lanes lie a stride apart; one lane's own lies in one piece.
 bool strided(const schedule::Program& program, const schedule::Buffer& buffer);
 // True where the memory has [size][lane] rather than [size].

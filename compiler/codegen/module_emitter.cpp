@@ -17,8 +17,6 @@ namespace nodec::codegen {
 
 using namespace schedule;
 
-namespace {
-
 std::vector<Piece> pieces(const Layout& layout) {
   std::vector<Piece> all;
   for (size_t f = 0; f < layout.functions.size(); ++f) {
@@ -27,6 +25,8 @@ std::vector<Piece> pieces(const Layout& layout) {
   }
   return all;
 }
+
+namespace {
 
 int64_t instructions(std::span<const Instruction> code) {
   int64_t count = 0;

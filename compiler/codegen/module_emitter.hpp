@@ -22,6 +22,9 @@ struct Piece {
 // Rows of a group of a packed matrix in the lanes form.
 constexpr int group_rows = 4;
 
+// All of a program, in order.
+std::vector<Piece> pieces(const Layout& layout);
+
 class ModuleEmitter {
  public:
   ModuleEmitter(const schedule::Program& program, const Layout& layout, const Target& target,

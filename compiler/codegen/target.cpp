@@ -1,4 +1,4 @@
-// Describes the machine that this process runs on.
+// Describes the machine that this process runs on, or another that is named.
 #include "compiler/codegen/target.hpp"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 
 namespace nodec::codegen {
 
@@ -31,6 +32,51 @@ Target host_target() {
     target.vector_bits = 256;
   }
   return target;
+}
+
+std::optional<Target> named_target(const std::string& cpu) {
+  if (cpu == "native") return host_target();
+  Target target;
+  target.triple = llvm::sys::getProcessTriple();
+  if (!llvm::Triple(target.triple).isX86() || llvm::X86::parseArchX86(cpu, true) == llvm::X86::CK_None)
+    return {};
+  target.cpu = cpu;
+  llvm::SmallVector<llvm::StringRef, 64> named;
+  llvm::X86::getFeaturesForCPU(cpu, named);
+  llvm::StringMap<bool> all;
+  for (const llvm::StringRef feature : named) {
+    all[feature] = true;
+    llvm::X86::updateImpliedFeatures(feature, true, all);
+  }
+  std::vector<std::string> features;
+  for (const auto& feature : all)
+    if (feature.second) features.push_back(feature.first().str());
+  std::sort(features.begin(), features.end());
+  for (const std::string& feature : features)
+    target.features += (target.features.empty() ? "+" : ",+") + feature;
+  target.vector_bits = all.lookup("avx512f") ? 512 : all.lookup("avx2") ? 256 : 128;
+  return target;
+}
+
+std::vector<std::string> target_names() {
+  std::vector<std::string> names{"native"};
+  if (!llvm::Triple(llvm::sys::getProcessTriple()).isX86()) return names;
+  llvm::SmallVector<llvm::StringRef, 64> known;
+  llvm::X86::fillValidCPUArchList(known, true);
+  for (const llvm::StringRef name : known) names.push_back(name.str());
+  return names;
+}
+
+std::string first_lacking(const Target& target, const Target& machine) {
+  const std::string had = "," + machine.features + ",";
+  for (size_t at = 0; at < target.features.size();) {
+    const size_t end = std::min(target.features.find(',', at), target.features.size());
+    const std::string feature = target.features.substr(at + 1, end - at - 1);
+    // What a machine does not speak of, every one has.
+    if (target.features[at] == '+' && had.find(",-" + feature + ",") != std::string::npos) return feature;
+    at = end + 1;
+  }
+  return "";
 }
 
 }  // namespace nodec::codegen

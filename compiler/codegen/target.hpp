@@ -1,7 +1,9 @@
 // What machine code is made for.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace nodec::codegen {
 
@@ -15,5 +17,11 @@ struct Target {
 
 // The machine that this process runs on.
 Target host_target();
+// Another processor of its kind, by LLVM's name (x86-64-v3, znver3), or "native"; nothing for a name that is
+// not known.
+std::optional<Target> named_target(const std::string& cpu);
+std::vector<std::string> target_names();
+// A feature of the target that the machine does not have, "" if there is none: then its code runs there.
+std::string first_lacking(const Target& target, const Target& machine);
 
 }  // namespace nodec::codegen

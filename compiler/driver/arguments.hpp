@@ -33,12 +33,15 @@ struct Arguments {
   int64_t samples = 0;
   std::vector<std::string> definitions;
   bool json = false, quiet = false, time_passes = false, no_cache = false, remarks = false;
+  // Samples make room for others that still run.
+  bool pooled = true;
   std::shared_ptr<Said> said = std::make_shared<Said>();
   // data and weights
   std::string data, weights, out;
   std::vector<std::string> columns;
   // compile
-  std::string emit, emit_after;
+  std::string emit, emit_after, processor = "native";
+  std::vector<std::string> shared;
   // derive
   std::string notation = "text";
   bool all = false;
@@ -97,6 +100,7 @@ int bench(const Arguments& arguments);
 int plot(const Arguments& arguments);
 int initialize(const Arguments& arguments);
 int format(const Arguments& arguments);
+int repl(const Arguments& arguments);
 
 // ---- shared by the verbs
 // The options of the embedding interface; prints an error and returns nothing for a malformed one.

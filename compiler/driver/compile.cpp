@@ -4,6 +4,7 @@
 
 #include "compiler/driver/arguments.hpp"
 #include "compiler/driver/json.hpp"
+#include "compiler/driver/library.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -101,6 +102,12 @@ const std::string stage_after(const std::string& pass) {
   return pass == "codegen" ? "llvm" : "asm";
 }
 
+int print_stage(const std::string& text, const Arguments& arguments) {
+  if (!arguments.out.empty()) return write_text(arguments, arguments.out, text) ? 0 : 1;
+  std::cout << text;
+  return 0;
+}
+
 // The tree of a file that parses, also where its names or shapes are wrong.
 int print_syntax(const Arguments& arguments) {
   const std::optional<Options> options = options_of(arguments);
@@ -111,8 +118,7 @@ int print_syntax(const Arguments& arguments) {
     print(program.diagnostics(), arguments);
     return 1;
   }
-  std::cout << text;
-  return 0;
+  return print_stage(text, arguments);
 }
 
 }  // namespace
@@ -125,12 +131,12 @@ int compile(const Arguments& arguments) {
   const Result<Model> model = program->model(arguments.model);
   print(model.diagnostics(), arguments);
   if (!model) return static_cast<int>(model.outcome());
+  if (emits_files(arguments)) return compile_library(arguments, *model);
   if (!stage.empty()) {
     const Result<std::string> text = model->emit(stage);
     print(text.diagnostics(), arguments);
     if (!text) return static_cast<int>(text.outcome());
-    std::cout << *text;
-    return 0;
+    return print_stage(*text, arguments);
   }
   const Result<CompileReport> report = model->compile();
   print(report.diagnostics(), arguments);

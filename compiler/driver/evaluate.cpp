@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "compiler/driver/arguments.hpp"
+#include "compiler/driver/evaluate.hpp"
 #include "compiler/driver/json.hpp"
 
 namespace nodec::driver {
@@ -29,7 +29,9 @@ void print_json(const Evaluation& e, const Arguments& arguments) {
   std::cout << out.dump(2) << "\n";
 }
 
-void print_text(const Evaluation& e, int64_t samples) {
+}  // namespace
+
+void print_evaluation(const Evaluation& e, int64_t samples) {
   std::printf("samples     %lld\n", static_cast<long long>(samples));
   if (e.loss) std::printf("loss        %.9g\n", *e.loss);
   for (const auto& [name, value] : e.metrics) std::printf("%-11s %.9g\n", name.c_str(), value);
@@ -46,8 +48,6 @@ void print_text(const Evaluation& e, int64_t samples) {
   }
 }
 
-}  // namespace
-
 int evaluate(const Arguments& arguments) {
   const std::optional<Inputs> inputs = load_inputs(arguments);
   if (!inputs) return arguments.said->status;
@@ -61,7 +61,7 @@ int evaluate(const Arguments& arguments) {
   if (arguments.json)
     print_json(*result, arguments);
   else if (!arguments.quiet)
-    print_text(*result, inputs->data.samples());
+    print_evaluation(*result, inputs->data.samples());
   return report(result->failures);
 }
 

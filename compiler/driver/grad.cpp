@@ -27,7 +27,10 @@ void print_json(const Gradient& gradient, const Arrays& arrays, const Arguments&
 }  // namespace
 
 int grad(const Arguments& arguments) {
-  const std::optional<Inputs> inputs = load_inputs(arguments);
+  // The order of sums of an object by `compile --emit=obj`, whose lanes stay where they are.
+  Arguments apart = arguments;
+  apart.pooled = false;
+  const std::optional<Inputs> inputs = load_inputs(apart);
   if (!inputs) return arguments.said->status;
   const Result<Gradient> gradient = inputs->model.gradient(inputs->data, inputs->weights);
   print(gradient.diagnostics(), arguments);

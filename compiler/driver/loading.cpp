@@ -62,6 +62,7 @@ std::optional<Options> options_of(const Arguments& arguments) {
                  : arguments.form == "lanes"  ? Form::lanes
                                               : Form::automatic;
   options.remarks = arguments.remarks;
+  options.pooled = arguments.pooled;
   options.threads = arguments.threads;
   options.seed = arguments.seed;
   return options;

@@ -11,25 +11,30 @@
 #include <vector>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/completion.hpp"
+#include "compiler/driver/library.hpp"
 #include "compiler/driver/manual.hpp"
 #include "compiler/driver/process.hpp"
 
 namespace nodec::driver {
 namespace {
 
+constexpr const char* completion_verb = "completion";
+
 bool is_verb(const std::string& word) {
-  return std::any_of(verbs().begin(), verbs().end(), [&](const Verb& v) { return word == v.name; });
+  return word == completion_verb ||
+         std::any_of(verbs().begin(), verbs().end(), [&](const Verb& v) { return word == v.name; });
 }
 
-void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
+void add_common(CLI::App& app, Arguments& a, const std::string& default_precision) {
   app.add_option("FILE", a.file, "the .node file")->required();
   app.add_option("--model", a.model, "which model (default: the only or the first one)")
-      ->type_name("NAME")
+      ->type_name("MODEL")
       ->check(not_empty());
   app.add_option("--seed", a.seed, "seed of initial values, noise and shuffling (default 0)")
       ->type_name("N")
       ->check(any_seed());
-  app.add_option("--precision", a.precision, std::string("f32 or f64 (default ") + default_precision + ")")
+  app.add_option("--precision", a.precision, "f32 or f64 (default " + default_precision + ")")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->default_str(default_precision);
   app.add_option("--method", a.method,
@@ -44,11 +49,14 @@ void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
       ->check(finite_number(Sign::not_negative));
   app.add_option("--adjoint", a.adjoint, "replace how gradients of every solve are found")
       ->type_name("KIND")
-      ->check(not_empty());
-  app.add_option("--samples", a.samples, "how many samples to draw when the model has no data (default 1)")
+      ->check(not_empty(), "{checkpoint,backsolve}");
+  app.add_option(
+         "--samples", a.samples,
+         "how many samples to draw when the model has no data (default 1); of `compile --emit=obj`, how many "
+         "a call is made for (default: any number, by code for few and for many)")
       ->type_name("N")
       ->check(whole_number(1, int64_t{1} << 31));
-  app.add_option("--target", a.target, "cpu (the host)")->type_name("NAME")->check(not_empty());
+  app.add_option("--target", a.target, "cpu (the host)")->type_name("NAME")->check(not_empty(), "{cpu}");
   app.add_option("--form", a.form, "vectors of samples (lanes) or of one sample's elements (features)")
       ->type_name("FORM")
       ->check(CLI::IsMember({"automatic", "lanes", "features"}))
@@ -69,9 +77,18 @@ void add_common(CLI::App& app, Arguments& a, const char* default_precision) {
 
 std::string verb_help(const Verb& verb) { return std::string("Example:\n  ") + verb.example + "\n"; }
 
+void add_completion(CLI::App& app, std::string& shell) {
+  CLI::App* sub =
+      app.add_subcommand(completion_verb, "print the script by which a shell completes nodec's words");
+  sub->footer(
+      "Example:\n  source <(nodec completion bash)\nAn installed nodec has brought these scripts to where "
+      "the "
+      "shells look for them.\n");
+  sub->add_option("SHELL", shell, "the shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  sub->callback([&shell] { std::cout << completion_script(shell); });
+}
+
 int run(std::vector<std::string> words) {
-  // `FILE VERB` and `VERB FILE` are the same.
-  if (words.size() >= 2 && !is_verb(words[0]) && is_verb(words[1])) std::swap(words[0], words[1]);
   CLI::App app{"nodec: a modeling language and JIT compiler for neural ODEs"};
   app.name("nodec");
   app.set_version_flag("--version", std::string("nodec ") + version());
@@ -95,10 +112,19 @@ int run(std::vector<std::string> words) {
     add_common(*sub, arguments, verb.default_precision);
     verb.options(*sub, arguments);
     sub->callback([&arguments, &status, &verb] {
-      if (arguments.precision.empty()) arguments.precision = verb.default_precision;
+      if (arguments.precision.empty())
+        arguments.precision = emits_files(arguments) ? "f64" : verb.default_precision;
       status = options_of(arguments) ? verb.run(arguments) : static_cast<int>(Outcome::wrong_usage);
     });
   }
+  std::string shell;
+  add_completion(app, shell);
+  if (!words.empty() && words[0] == "--complete") {
+    std::cout << completions(app, {words.begin() + 1, words.end()});
+    return 0;
+  }
+  // `FILE VERB` and `VERB FILE` are the same.
+  if (words.size() >= 2 && !is_verb(words[0]) && is_verb(words[1])) std::swap(words[0], words[1]);
   if (words.size() >= 2 && !is_verb(words[0]) && words[0][0] != '-' && words[1][0] != '-') {
     usage_error("'" + words[1] + "' is not a verb; `nodec --help` lists them");
     return 2;

@@ -64,6 +64,9 @@ std::string entry(const CLI::Option& option) {
   return head + "\n" + sentence(option.get_description()) + "\n";
 }
 
+// Others, as `completion`, have no options in common with these.
+bool reads_a_model(const CLI::App* verb) { return verb->get_option_no_throw("FILE") != nullptr; }
+
 std::string example_of(const std::string& footer) {
   const size_t at = footer.find("Example:\n");
   if (at == std::string::npos) return "";
@@ -76,7 +79,9 @@ std::string example_of(const std::string& footer) {
 }  // namespace
 
 std::string manual(const CLI::App& app) {
-  const std::vector<const CLI::App*> verbs = app.get_subcommands(std::function<bool(const CLI::App*)>());
+  const std::vector<const CLI::App*> all = app.get_subcommands(std::function<bool(const CLI::App*)>());
+  std::vector<const CLI::App*> verbs;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(verbs), reads_a_model);
   std::string page = ".TH NODEC 1 \"\" \"nodec " + std::string(version()) +
                      "\" \"User Commands\"\n"
                      ".SH NAME\nnodec \\- a modeling language and JIT compiler for neural ODEs\n"
@@ -87,13 +92,13 @@ std::string manual(const CLI::App& app) {
                      "outputs and a loss. The verb says what\nbecomes of them. Each verb explains itself by\n"
                      ".BR \"nodec \\fIVERB\\fP \\-\\-help\" .\n"
                      ".SH VERBS\n";
-  for (const CLI::App* verb : verbs) {
+  for (const CLI::App* verb : all) {
     page += ".SS " + escaped(verb->get_name()) + "\n" + sentence(verb->get_description()) + "\n";
     for (const CLI::Option* option : options_of(*verb))
       if (!in_every_verb(option, verbs) && option->get_name() != "--precision") page += entry(*option);
     page += example_of(verb->get_footer());
   }
-  page += ".SH COMMON OPTIONS\nEvery verb takes these.\n";
+  page += ".SH COMMON OPTIONS\nEvery verb that reads a model takes these.\n";
   for (const CLI::Option* option : options_of(*verbs.front())) {
     if (option->get_name() == "--precision")
       page += ".TP\n.BI \"\\-\\-precision \" NAME\nf32 or f64. Each verb's own default stands in its help.\n";

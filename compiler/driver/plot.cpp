@@ -8,6 +8,7 @@
 
 #include "compiler/driver/maps.hpp"
 #include "compiler/driver/panels.hpp"
+#include "compiler/driver/plot.hpp"
 #include "compiler/driver/samples.hpp"
 #include "runtime/binding.hpp"
 
@@ -37,69 +38,11 @@ Array of_sample(const Array& array, bool sample_axis, int64_t sample) {
 int plot_model(const Arguments& arguments, std::vector<Panel>& panels, std::vector<SampleFailure>& failures) {
   const std::optional<Model> model = load_model(arguments);
   if (!model) return arguments.said->status;
-  if (model->outputs().empty()) {
-    usage_error("model " + model->name() + " has no output to draw");
-    return 1;
-  }
   const std::optional<Arrays> weights = load_weights(arguments, *model);
   if (!weights) return arguments.said->status;
   const std::optional<Dataset> data = load_data(arguments, *model);
   if (!data) return arguments.said->status;
-  if (arguments.sample >= data->samples()) {
-    usage_error("--sample " + std::to_string(arguments.sample) + ": there are " +
-                std::to_string(data->samples()) + " samples, and they count from 0");
-    return 2;
-  }
-  const Result<Evaluation> result = model->evaluate(*data, *weights);
-  print(result.diagnostics(), arguments);
-  if (!result) return static_cast<int>(result.outcome());
-  failures = result->failures;
-  std::vector<Component> lines, points;
-  std::vector<double> t;
-  for (const std::string& name : model->times()) t = data->values(name, arguments.sample).values;
-  const auto along_time = [&](const Array& array) {
-    return !t.empty() && !array.shape.empty() && array.shape[0] == static_cast<int64_t>(t.size());
-  };
-  // Where no output runs along the times, the first length that one has gives the axis.
-  std::string axis = "t";
-  for (const bool timed : {true, false}) {
-    for (const Description& d : model->outputs()) {
-      if (d.shape.empty() || d.shape[0] >= 0) continue;
-      const Array own = of_sample(result->outputs.at(d.name), data->has_sample_axis(), arguments.sample);
-      if (!timed && lines.empty()) {
-        axis = "index";
-        t.resize(static_cast<size_t>(own.shape[0]));
-        std::iota(t.begin(), t.end(), 0);
-      }
-      if (along_time(own)) add_components(d.name, own, lines);
-    }
-    if (!lines.empty()) break;
-  }
-  if (lines.empty()) {
-    add_samples(*model, *result, data->has_sample_axis(), panels);
-    return 0;
-  }
-  const std::vector<std::string> times = model->times();
-  for (const Description& d : model->data()) {
-    if (d.shape.empty() || d.shape[0] >= 0 || std::count(times.begin(), times.end(), d.name)) continue;
-    const Array own = data->values(d.name, arguments.sample);
-    if (along_time(own)) add_components(d.name, own, points);
-  }
-  panels.push_back(over_time(t, lines, points));
-  panels.back().x_label = axis;
-  panels.back().title =
-      model->name() + (data->samples() > 1 ? ", sample " + std::to_string(arguments.sample) : "");
-  if (lines.size() == 2) {
-    Panel plane;
-    plane.title = "phase plane";
-    plane.x_label = lines[0].name;
-    plane.y_label = lines[1].name;
-    plane.curves.push_back(curve_in_plane(lines[0], lines[1], Curve::Style::line, ""));
-    if (points.size() == 2)
-      plane.curves.push_back(curve_in_plane(points[0], points[1], Curve::Style::points, "data"));
-    panels.push_back(std::move(plane));
-  }
-  return 0;
+  return add_model(arguments, *model, *weights, *data, panels, failures);
 }
 
 int plot_log(const Arguments& arguments, std::vector<Panel>& panels) {
@@ -132,6 +75,69 @@ int plot_log(const Arguments& arguments, std::vector<Panel>& panels) {
 }
 
 }  // namespace
+
+int add_model(const Arguments& arguments, const Model& model, const Arrays& weights, const Dataset& data,
+              std::vector<Panel>& panels, std::vector<SampleFailure>& failures) {
+  if (model.outputs().empty()) {
+    usage_error("model " + model.name() + " has no output to draw");
+    return 1;
+  }
+  if (arguments.sample >= data.samples()) {
+    usage_error("--sample " + std::to_string(arguments.sample) + ": there are " +
+                std::to_string(data.samples()) + " samples, and they count from 0");
+    return 2;
+  }
+  const Result<Evaluation> result = model.evaluate(data, weights);
+  print(result.diagnostics(), arguments);
+  if (!result) return static_cast<int>(result.outcome());
+  failures = result->failures;
+  std::vector<Component> lines, points;
+  std::vector<double> t;
+  for (const std::string& name : model.times()) t = data.values(name, arguments.sample).values;
+  const auto along_time = [&](const Array& array) {
+    return !t.empty() && !array.shape.empty() && array.shape[0] == static_cast<int64_t>(t.size());
+  };
+  // Where no output runs along the times, the first length that one has gives the axis.
+  std::string axis = "t";
+  for (const bool timed : {true, false}) {
+    for (const Description& d : model.outputs()) {
+      if (d.shape.empty() || d.shape[0] >= 0) continue;
+      const Array own = of_sample(result->outputs.at(d.name), data.has_sample_axis(), arguments.sample);
+      if (!timed && lines.empty()) {
+        axis = "index";
+        t.resize(static_cast<size_t>(own.shape[0]));
+        std::iota(t.begin(), t.end(), 0);
+      }
+      if (along_time(own)) add_components(d.name, own, lines);
+    }
+    if (!lines.empty()) break;
+  }
+  if (lines.empty()) {
+    add_samples(model, *result, data.has_sample_axis(), panels);
+    return 0;
+  }
+  const std::vector<std::string> times = model.times();
+  for (const Description& d : model.data()) {
+    if (d.shape.empty() || d.shape[0] >= 0 || std::count(times.begin(), times.end(), d.name)) continue;
+    const Array own = data.values(d.name, arguments.sample);
+    if (along_time(own)) add_components(d.name, own, points);
+  }
+  panels.push_back(over_time(t, lines, points));
+  panels.back().x_label = axis;
+  panels.back().title =
+      model.name() + (data.samples() > 1 ? ", sample " + std::to_string(arguments.sample) : "");
+  if (lines.size() == 2) {
+    Panel plane;
+    plane.title = "phase plane";
+    plane.x_label = lines[0].name;
+    plane.y_label = lines[1].name;
+    plane.curves.push_back(curve_in_plane(lines[0], lines[1], Curve::Style::line, ""));
+    if (points.size() == 2)
+      plane.curves.push_back(curve_in_plane(points[0], points[1], Curve::Style::points, "data"));
+    panels.push_back(std::move(plane));
+  }
+  return 0;
+}
 
 int plot(const Arguments& arguments) {
   const std::string out =

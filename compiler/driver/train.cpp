@@ -6,7 +6,7 @@
 #include "compiler/driver/arguments.hpp"
 #include "compiler/driver/json.hpp"
 #include "compiler/driver/live.hpp"
-#include "runtime/progress.hpp"
+#include "compiler/driver/reporter.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -52,36 +52,6 @@ bool usable(const Arguments& arguments) {
     return refuse("--out takes weights as .safetensors or .npz");
   return true;
 }
-
-class Reporter {
- public:
-  explicit Reporter(bool quiet) : quiet_(quiet) {}
-
-  void show(const TrainProgress& p) {
-    seconds_ = p.seconds;
-    if (!progress_)
-      progress_.emplace(
-          runtime::Progress::standard_error(quiet_), p.steps,
-          [](std::string_view text) {
-            std::fwrite(text.data(), 1, text.size(), stderr);
-            std::fflush(stderr);
-          },
-          [this] { return seconds_; });
-    if (!progress_->wants(p.step)) return;
-    std::vector<std::pair<std::string, double>> values = {{"loss", p.loss}};
-    values.insert(values.end(), p.metrics.begin(), p.metrics.end());
-    if (p.validation_loss) values.emplace_back("validation", *p.validation_loss);
-    progress_->update(p.step, std::move(values));
-  }
-  void finish() {
-    if (progress_) progress_->finish();
-  }
-
- private:
-  bool quiet_;
-  double seconds_ = 0;
-  std::optional<runtime::Progress> progress_;
-};
 
 void print_json(const Training& training, const Arguments& arguments) {
   nlohmann::ordered_json out = {{"steps", training.steps},           {"resumed_at", training.resumed_at},

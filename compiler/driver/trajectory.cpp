@@ -30,28 +30,35 @@ std::optional<Trajectory> integrate(const Arguments& arguments, const Program& p
     values[d.name] = std::move(*value);
   }
   const int64_t points = arguments.points.value_or(100);
-  Array t{{points}, {}};
+  std::vector<double> times;
   for (int64_t i = 0; i < points; ++i)
-    t.values.push_back(i + 1 == points
-                           ? arguments.to
-                           : arguments.from + (arguments.to - arguments.from) * static_cast<double>(i) /
-                                                  static_cast<double>(points - 1));
-  values["t0"] = {{}, {arguments.from}};
-  values["t"] = t;
+    times.push_back(i + 1 == points
+                        ? arguments.to
+                        : arguments.from + (arguments.to - arguments.from) * static_cast<double>(i) /
+                                               static_cast<double>(points - 1));
   status = 1;
-  const std::optional<Arrays> weights = load_weights(arguments, *model);
+  std::optional<Arrays> weights = load_weights(arguments, *model);
   if (!weights) return {};
-  Result<Dataset> data = model->bind(values);
+  return integrate(arguments, *model, std::move(values), std::move(times), std::move(*weights), status);
+}
+
+std::optional<Trajectory> integrate(const Arguments& arguments, const Model& model, Arrays values,
+                                    std::vector<double> times, Arrays weights, int& status) {
+  status = 1;
+  Array t{{static_cast<int64_t>(times.size())}, std::move(times)};
+  values["t0"] = {{}, {t.values.front()}};
+  values["t"] = t;
+  const Result<Dataset> data = model.bind(values);
   print(data.diagnostics(), arguments);
   if (!data) return {};
-  const Result<Evaluation> result = model->evaluate(*data, *weights);
+  const Result<Evaluation> result = model.evaluate(*data, weights);
   print(result.diagnostics(), arguments);
   if (!result) {
     status = static_cast<int>(result.outcome());
     return {};
   }
-  Trajectory trajectory{*model, std::move(values), *weights, result->outputs, result->failures};
-  trajectory.states["t"] = t;
+  Trajectory trajectory{model, std::move(values), std::move(weights), result->outputs, result->failures};
+  trajectory.states["t"] = std::move(t);
   status = 0;
   return trajectory;
 }

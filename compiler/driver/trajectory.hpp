@@ -17,4 +17,8 @@ struct Trajectory {
 // what is wrong.
 std::optional<Trajectory> integrate(const Arguments& arguments, const Program& program, int& status);
 
+// Binds a model of Program::integrate to states, inputs and times, of which the first is the initial one.
+std::optional<Trajectory> integrate(const Arguments& arguments, const Model& model, Arrays values,
+                                    std::vector<double> times, Arrays weights, int& status);
+
 }  // namespace nodec::driver

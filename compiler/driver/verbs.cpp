@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "compiler/driver/arguments.hpp"
+#include "compiler/driver/library.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -27,9 +28,40 @@ void out_option(CLI::App& app, Arguments& a, const char* help) {
 }
 
 void compile_options(CLI::App& app, Arguments& a) {
-  app.add_option("--emit", a.emit, "print a stage instead of the report: ast graph adjoint tile llvm asm")
-      ->type_name("STAGE")
-      ->check(CLI::IsMember({"ast", "graph", "adjoint", "tile", "llvm", "asm"}));
+  app.get_option("--precision")
+      ->description("f32 or f64 (default f32; of obj, header and shared f64)")
+      ->default_str("");
+  CLI::Option* emit =
+      app.add_option(
+             "--emit", a.emit,
+             "print a stage instead of the report: ast graph adjoint tile llvm asm; or write files for "
+             "programs in C, which need no nodec: some of obj,header,shared")
+          ->type_name("STAGE")
+          ->check(OptionCheck(check_emit), "{ast,graph,adjoint,tile,llvm,asm,obj,header,shared}");
+  app.add_option(
+         "-o,--out", a.out,
+         "the file that --emit writes; of obj, header and shared its beginning, to which .o, .h and .so "
+         "are added")
+      ->type_name("FILE")
+      ->needs(emit)
+      ->check(not_empty());
+  app.add_option(
+         "--cpu", a.processor,
+         "of obj and shared, the processor: native (the default) or a name as x86-64-v3, which all have "
+         "since 2015")
+      ->type_name("CPU")
+      ->needs(emit)
+      ->check(not_empty());
+  app.add_option("--shared", a.shared, "data that all samples of a call share, as t,x; may be repeated")
+      ->type_name("NAME,NAME")
+      ->needs(emit)
+      ->delimiter(',');
+  app.add_option(
+         "--weights", a.weights,
+         "parameters that obj and shared bring along: .safetensors or .npz (default: the initial ones)")
+      ->type_name("FILE")
+      ->needs(emit)
+      ->check(not_empty());
   app.add_option("--emit-after", a.emit_after,
                  "print what a pass gives: parse elaborate derive schedule codegen jit")
       ->type_name("PASS")
@@ -185,13 +217,22 @@ void format_options(CLI::App& app, Arguments& a) {
   app.add_flag("--stdout", a.to_stdout, "print the text instead of replacing the file's")->excludes(check);
 }
 
+void repl_options(CLI::App& app, Arguments&) {
+  app.get_option("FILE")->required(false)->description(
+      "a .node file whose declarations the session begins with");
+}
+
 }  // namespace
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> table = {
       {"check", "parse and type-check a file", "nodec model.node check", "f64", no_options, check},
-      {"compile", "compile to machine code and report what was derived and what it costs",
-       "nodec model.node compile --time-passes", "f32", compile_options, compile},
+      {"compile",
+       "compile to machine code and report what was derived and what it costs; or write an object file and "
+       "its C "
+       "header",
+       "nodec model.node compile --time-passes\n  nodec model.node compile -o model --emit=obj,header,shared",
+       "f32", compile_options, compile},
       {"derive",
        "the Jacobian, its trace and the adjoint dynamics of what a model solves, as mathematics, and what "
        "each "
@@ -225,6 +266,11 @@ const std::vector<Verb>& verbs() {
        "f64", init_options, initialize},
       {"fmt", "bring a file into the canonical layout, in place", "nodec model.node fmt --check", "f64",
        format_options, format},
+      {"repl",
+       "a session: expressions are evaluated and shown, declarations are kept and can be changed; ':help' "
+       "lists its "
+       "commands",
+       "nodec repl model.node", "f64", repl_options, repl},
   };
   return table;
 }

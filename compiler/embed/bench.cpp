@@ -41,9 +41,10 @@ struct Wanted {
   std::shared_ptr<const embed::Unit> unit(Made& made, embed::Mode mode, const std::string& cache,
                                           std::vector<Diagnostic>& diagnostics) const {
     const std::vector<std::string> names(shared.begin(), shared.end());
-    const bool f64 = model.program->options.precision == Precision::f64;
+    Options options = model.program->options;
+    options.cache = cache;
     embed::Compiled compiled = embed::on_deep_stack(
-        [&] { return embed::compile(*made.module, *made.model, mode, names, form, f64, ragged, cache); });
+        [&] { return embed::compile(*made.module, *made.model, mode, names, form, options, ragged); });
     if (!compiled.unit)
       diagnostics.push_back(embed::plain(Severity::error, "cannot_compile", compiled.error));
     return compiled.unit;
@@ -242,7 +243,7 @@ Result<Bench> Model::bench(const Dataset& data, const Arrays& weights, const Ben
   Bench out;
   out.model = name();
   out.precision = f64 ? "f64" : "f32";
-  out.target = codegen::host_target().cpu;
+  out.target = embed::target_of(options).target.cpu;
   out.batch = given.batch > 0 ? given.batch : data.samples();
   const embed::FormChoice form = embed::choose_form(state->model, options, out.batch);
   out.form = embed::name_of(form.form());

@@ -21,6 +21,9 @@ struct Dataset::State {
 
 namespace embed {
 
+// Data that the times of some solve are computed from.
+std::set<std::string> read_by_times(const semantics::Model& model);
+
 std::vector<Diagnostic> convert(const runtime::Errors& errors, Severity severity = Severity::error);
 runtime::Arrays to_runtime(const Arrays& arrays, Precision precision = Precision::f64);
 Arrays from_runtime(const runtime::Arrays& arrays);

@@ -152,7 +152,7 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
   CompileReport report;
   report.model = name();
   report.precision = f64 ? "f64" : "f32";
-  report.target = codegen::host_target().cpu;
+  report.target = embed::target_of(options).target.cpu;
   report.form = embed::name_of(form.form());
   report.form_reason = form.why;
   report.lanes = form.lanes;
@@ -203,11 +203,10 @@ Result<CompileReport> Model::compile(const std::vector<std::string>& shared_data
 }
 
 Result<std::string> Model::emit(const std::string& stage) const try {
-  const bool f64 = state->program->options.precision == Precision::f64;
   const std::lock_guard guard(state->program->mutex);
   embed::Emitted emitted = embed::on_deep_stack([&] {
     const int lanes = embed::choose_form(state->model, state->program->options, 1024).lanes;
-    return embed::emit(*state->program->module, state->model, stage, lanes, f64);
+    return embed::emit(*state->program->module, state->model, stage, lanes, state->program->options);
   });
   if (!emitted.error.empty())
     return Result<std::string>::failed({embed::plain(Severity::error, "cannot_compile", emitted.error)});

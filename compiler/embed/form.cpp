@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "compiler/codegen/target.hpp"
 #include "compiler/graph/cost.hpp"
 
 namespace nodec::embed {
@@ -21,10 +20,9 @@ constexpr int64_t near_bytes = int64_t{512} << 10;
 
 // Enough lanes to fill the vector registers twice, fewer where samples are few, more where what is read once
 // a tile comes from afar.
-int lanes_for(int64_t rows, bool double_precision, int64_t weights) {
+int lanes_for(int64_t rows, bool double_precision, int64_t weights, int bits) {
   if (rows <= 4 && double_precision) return 4;
   const int real = double_precision ? 8 : 4;
-  static const int bits = codegen::host_target().vector_bits;
   const int two_registers = 2 * bits / 8 / real;
   if (rows >= 4 * two_registers) {
     const bool far = weights * real > near_bytes && rows >= 8 * two_registers;
@@ -45,7 +43,22 @@ const char* name_of(Form form) {
   return form == Form::automatic ? "automatic" : form == Form::lanes ? "lanes" : "features";
 }
 
-FormChoice choose_form(const semantics::Model& model, const Options& options, int64_t rows) {
+ChosenTarget target_of(const Options& options) {
+  static const codegen::Target host = codegen::host_target();
+  if (options.processor == "native") return {host, ""};
+  const std::optional<codegen::Target> target = codegen::named_target(options.processor);
+  if (!target)
+    return {host, "'" + options.processor +
+                      "' is no processor known here; native, x86-64-v3 and x86-64-v4 are some that are"};
+  const std::string lacking = codegen::first_lacking(*target, host);
+  if (!lacking.empty())
+    return {host, "machine code for '" + options.processor + "' does not run here: this processor lacks " +
+                      lacking};
+  return {*target, ""};
+}
+
+FormChoice choose_form(const semantics::Model& model, const Options& options, int64_t rows, int vector_bits) {
+  const int bits = vector_bits > 0 ? vector_bits : target_of(options).target.vector_bits;
   if (options.form == Form::features) return {1, "as asked"};
   const bool f64 = options.precision == Precision::f64;
   int64_t most = 0;
@@ -63,9 +76,9 @@ FormChoice choose_form(const semantics::Model& model, const Options& options, in
   if (!asked && rows == 1) return {1, samples};
   if (!asked && rows <= few_samples && most >= matrix_work)
     return {1, samples + " of " + std::to_string(most) + " multiply-adds an evaluation"};
-  const int wide = registers_of_tiny * codegen::host_target().vector_bits / 8 / (f64 ? 8 : 4);
+  const int wide = registers_of_tiny * bits / 8 / (f64 ? 8 : 4);
   if (tiny && rows >= 4 * wide) return {wide, samples + " of a tiny field"};
-  return {lanes_for(rows, f64, most), asked ? "as asked" : samples};
+  return {lanes_for(rows, f64, most, bits), asked ? "as asked" : samples};
 }
 
 }  // namespace nodec::embed

@@ -216,17 +216,17 @@ std::shared_ptr<Model::State::Variant> Model::State::variant(const std::set<std:
 
 std::shared_ptr<const embed::Unit> Model::State::unit(const std::set<std::string>& shared, embed::Mode mode,
                                                       const embed::FormChoice& form, bool ragged,
-                                                      std::vector<Diagnostic>& diagnostics) const {
+                                                      std::vector<Diagnostic>& diagnostics,
+                                                      const embed::Selection& selection) const {
   const std::lock_guard guard(mutex);
   const std::shared_ptr<Variant> made = variant(shared, diagnostics);
   if (!made) return nullptr;
-  std::shared_ptr<const embed::Unit>& slot = made->units[{mode, form.lanes, ragged}];
+  std::shared_ptr<const embed::Unit>& slot = made->units[{mode, form.lanes, ragged, selection.key()}];
   if (slot) return slot;
   const std::lock_guard graph_guard(program->mutex);
   const std::vector<std::string> names(shared.begin(), shared.end());
   embed::Compiled compiled = embed::on_deep_stack([&] {
-    return embed::compile(*made->module, made->model, mode, names, form,
-                          program->options.precision == Precision::f64, ragged, program->options.cache);
+    return embed::compile(*made->module, made->model, mode, names, form, program->options, ragged, selection);
   });
   if (!compiled.unit) diagnostics.push_back(embed::plain(Severity::error, "cannot_compile", compiled.error));
   slot = compiled.unit;

@@ -141,12 +141,16 @@ int64_t Unit::record_bytes_per_step(const std::map<std::string, int64_t>& known)
 }
 
 Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
-                 const std::vector<std::string>& shared_data, const FormChoice& form, bool double_precision,
-                 bool ragged, const std::string& cache) {
+                 const std::vector<std::string>& shared_data, const FormChoice& form, const Options& options,
+                 bool ragged, const Selection& selection) {
+  const auto [target, problem] = target_of(options);
+  if (!problem.empty()) return {nullptr, problem};
+  const bool double_precision = options.precision == Precision::f64;
+  const std::string& cache = options.cache;
   auto unit = std::make_shared<Unit>();
   StageClock clock(unit->stages);
   graph::limit(module.graph, most_derived_nodes);
-  const Derived derived = derive_results(module, model, mode, shared_data);
+  const Derived derived = derive_results(module, model, mode, shared_data, selection);
   if (!derived.refusal.empty()) return {nullptr, derived.refusal};
   if (std::string wrong = violation("derive", graph::verify(module.graph, derived.results)); !wrong.empty())
     return {nullptr, wrong};
@@ -160,7 +164,6 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
     return {nullptr, wrong};
   if (std::string why = too_large(program); !why.empty()) return {nullptr, why};
   clock.stamp("schedule");
-  const codegen::Target target = codegen::host_target();
   const std::string key = cache.empty() ? "" : jit::fingerprint(program, target);
   jit::Result<jit::Object> object{cache.empty() ? std::nullopt : kept_object(cache, key, target), ""};
   const bool cached = static_cast<bool>(object);
@@ -186,8 +189,28 @@ Compiled compile(semantics::Module& module, const semantics::Model& model, Mode 
   return {unit, ""};
 }
 
+Scheduled schedule_mode(semantics::Module& module, const semantics::Model& model, Mode mode,
+                        const std::vector<std::string>& shared_data, int lanes, bool double_precision) {
+  graph::limit(module.graph, most_derived_nodes);
+  const Derived derived = derive_results(module, model, mode, shared_data);
+  if (!derived.refusal.empty()) return {{}, derived.refusal};
+  if (std::string wrong = violation("derive", graph::verify(module.graph, derived.results)); !wrong.empty())
+    return {{}, wrong};
+  if (std::string why = too_large(derived); !why.empty()) return {{}, why};
+  std::string refusal;
+  Scheduled out;
+  out.program = schedule_results(model, derived, mode, lanes, double_precision, false, refusal);
+  if (!refusal.empty()) return {{}, violation("schedule", refusal)};
+  out.error = violation("schedule", schedule::verify(out.program));
+  if (out.error.empty()) out.error = too_large(out.program);
+  return out;
+}
+
 Emitted emit(semantics::Module& module, const semantics::Model& model, const std::string& stage, int lanes,
-             bool double_precision) {
+             const Options& options) {
+  const auto [target, problem] = target_of(options);
+  if (!problem.empty()) return {"", problem};
+  const bool double_precision = options.precision == Precision::f64;
   // `graph` is the model as it was written; from `adjoint` on the stages are those of the gradient, if there
   // is a loss.
   graph::limit(module.graph, most_derived_nodes);
@@ -202,7 +225,7 @@ Emitted emit(semantics::Module& module, const semantics::Model& model, const std
   if (!refusal.empty()) return {"", violation("schedule", refusal)};
   if (stage == "tile") return {schedule::print(program), ""};
   if (std::string why = too_large(program); !why.empty()) return {"", why};
-  codegen::Module ir = codegen::emit(program, codegen::host_target());
+  codegen::Module ir = codegen::emit(program, target);
   if (stage == "llvm") return {codegen::print_llvm(ir), ""};
   jit::Result<std::string> text = jit::assembly(std::move(ir));
   return text ? Emitted{*text, ""} : Emitted{"", text.error};

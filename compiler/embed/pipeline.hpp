@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,6 +37,17 @@ enum class Mode {
   inputs,    // the same, and with respect to data
   record,    // loss, with the steps of every solve recorded
   replay,    // loss, along recorded steps
+  vjp,       // outputs, and the products of cotangents of the outputs with their Jacobian
+  jvp,       // outputs, and the products of their Jacobian with tangents
+};
+
+// What gradients and products are taken with respect to. Modes but `inputs`, `vjp` and `jvp` do not ask.
+struct Selection {
+  bool parameters = true;
+  std::optional<std::set<std::string>> data;  // real ones; nothing: all
+  bool has(const std::string& name) const { return !data || data->count(name) > 0; }
+  // Different for different selections.
+  std::string key() const;
 };
 
 // Bytes of working memory: of each sample, of a tile for all its samples, of each accepted step's record, of
@@ -60,13 +72,15 @@ struct Unit {
 };
 
 // The named results of a mode: per-sample ones by their names (outputs, `loss`, `data:NAME`), others as
-// `mean:loss`, `metric:NAME`, `param:PATH`, `data:NAME` of shared data.
+// `mean:loss`, `metric:NAME`, `param:PATH`, `data:NAME` of shared data. Modes vjp and jvp read further data,
+// `cotangent:OUTPUT` of each sample, or `tangent:param:PATH` (shared) and `tangent:data:NAME`, and the latter
+// gives `tangent:OUTPUT`; integers and conditions have neither.
 struct Derived {
   std::vector<graph::Output> results;
   std::string refusal;  // why it cannot be differentiated, "" if it can
 };
 Derived derive_results(semantics::Module& module, const semantics::Model& model, Mode mode,
-                       const std::vector<std::string>& shared_data);
+                       const std::vector<std::string>& shared_data, const Selection& selection = {});
 
 // The pullback of a solve in the gradient of the model's loss; null when the loss does not depend on it.
 const graph::Lambda* pullback_of(semantics::Module& module, const semantics::Model& model, graph::Ref solve);
@@ -76,16 +90,24 @@ struct Compiled {
   std::shared_ptr<const Unit> unit;
   std::string error;
 };
-// `cache`: a folder of kept objects (object_cache.hpp), "" for none.
+// Of the options: precision, processor, and the cache, a folder of kept objects (object_cache.hpp).
 Compiled compile(semantics::Module& module, const semantics::Model& model, Mode mode,
-                 const std::vector<std::string>& shared_data, const FormChoice& form, bool double_precision,
-                 bool ragged, const std::string& cache);
+                 const std::vector<std::string>& shared_data, const FormChoice& form, const Options& options,
+                 bool ragged, const Selection& selection = {});
+
+// The tile program of a mode; samples have no lengths of their own.
+struct Scheduled {
+  schedule::Program program;
+  std::string error;
+};
+Scheduled schedule_mode(semantics::Module& module, const semantics::Model& model, Mode mode,
+                        const std::vector<std::string>& shared_data, int lanes, bool double_precision);
 
 // The text of a stage: graph adjoint tile llvm asm.
 struct Emitted {
   std::string text, error;
 };
 Emitted emit(semantics::Module& module, const semantics::Model& model, const std::string& stage, int lanes,
-             bool double_precision);
+             const Options& options);
 
 }  // namespace nodec::embed

@@ -6,6 +6,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "compiler/embed/assemble.hpp"
 #include "compiler/embed/deep_stack.hpp"
 #include "compiler/embed/state.hpp"
 #include "compiler/graph/limit.hpp"
@@ -71,6 +72,19 @@ void append(const source::Files& files, const source::Diagnostics& from, std::ve
   for (const source::Diagnostic& d : from.all()) to.push_back(embed::convert(files, d));
 }
 
+// Sorts what was found: what models say is said to who uses them.
+void keep(const source::Diagnostics& diagnostics, Program::State& state) {
+  if (diagnostics.has_errors()) state.module = nullptr;
+  for (const source::Diagnostic& d : diagnostics.all()) {
+    std::vector<Diagnostic>* list = &state.diagnostics;
+    if (state.module)
+      for (const semantics::Model& m : state.module->models)
+        if (d.span.file == m.text.file && m.text.begin <= d.span.begin && d.span.end <= m.text.end)
+          list = &state.of_models[m.name];
+    list->push_back(embed::convert(state.files, d));
+  }
+}
+
 std::shared_ptr<Program::State> read_program(const std::string& name, std::optional<std::string> text,
                                              const std::string& problem, const Options& options) {
   auto state = std::make_shared<Program::State>();
@@ -91,15 +105,7 @@ std::shared_ptr<Program::State> read_program(const std::string& name, std::optio
                                            state->files, diagnostics);
     state->stages.push_back({"elaborate", milliseconds_since(start)});
   }
-  if (diagnostics.has_errors()) state->module = nullptr;
-  for (const source::Diagnostic& d : diagnostics.all()) {
-    std::vector<Diagnostic>* list = &state->diagnostics;
-    if (state->module)
-      for (const semantics::Model& m : state->module->models)
-        if (d.span.file == m.text.file && m.text.begin <= d.span.begin && d.span.end <= m.text.end)
-          list = &state->of_models[m.name];
-    list->push_back(embed::convert(state->files, d));
-  }
+  keep(diagnostics, *state);
   return state;
 }
 
@@ -194,6 +200,37 @@ Diagnostic caught() {
 }
 
 }  // namespace embed
+
+Program embed::assemble(source::Files files, std::shared_ptr<const syntax::File> tree, const Options& options,
+                        const std::string& any_output) try {
+  return Program{on_deep_stack([&] {
+    auto state = std::make_shared<Program::State>();
+    state->options = options;
+    state->any_output = any_output;
+    state->files = std::move(files);
+    state->tree = std::move(tree);
+    semantics::Options with = elaboration_options(options);
+    with.any_output = any_output;
+    source::Diagnostics diagnostics;
+    const Clock::time_point start = Clock::now();
+    state->module = semantics::elaborate(*state->tree, with, read_used, state->files, diagnostics);
+    state->stages.push_back({"elaborate", milliseconds_since(start)});
+    keep(diagnostics, *state);
+    return state;
+  })};
+} catch (...) {
+  auto state = std::make_shared<Program::State>();
+  state->options = options;
+  state->diagnostics.push_back(embed::caught());
+  return Program{state};
+}
+
+Model embed::all_parameters(const Program& program) {
+  auto made = std::make_shared<Model::State>();
+  made->program = program.state;
+  if (program.ok()) made->model.parameters = program.state->module->parameters;
+  return Model{made};
+}
 
 Result<std::string> format(const std::string& name, const std::string& text) try {
   source::Files files;
@@ -323,6 +360,7 @@ std::unique_ptr<semantics::Module> Program::State::elaborate(const std::set<std:
                                                              std::vector<Diagnostic>& out) const {
   semantics::Options with = elaboration_options(options);
   with.shared_data = shared_data;
+  with.any_output = any_output;
   source::Files copy = files;
   source::Diagnostics found;
   std::unique_ptr<semantics::Module> again =

@@ -89,6 +89,12 @@ class Filler {
 
 }  // namespace
 
+std::set<std::string> embed::read_by_times(const semantics::Model& model) {
+  TimeData times = time_data(model);
+  times.later.merge(times.initial);
+  return times.later;
+}
+
 Result<Dataset> Model::random_data(int64_t samples) const try {
   const Options& options = state->program->options;
   std::map<std::string, int64_t> lengths;

@@ -6,7 +6,6 @@
 #include <limits>
 
 namespace nodec::embed {
-namespace {
 
 runtime::Code scheduler_code(const Unit& unit, bool double_precision) {
   runtime::Code code;
@@ -22,6 +21,8 @@ runtime::Code scheduler_code(const Unit& unit, bool double_precision) {
   code.lengths = static_cast<int>(unit.interface.lengths.size());
   return code;
 }
+
+namespace {
 
 double setting_value(const std::string& name, const Settings& settings, int64_t rows) {
   if (name == "step") return settings.step;
@@ -50,6 +51,8 @@ std::string disorder(const std::string& field, const runtime::Status& s) {
   if (!std::isfinite(s.t)) return what;
   return what + ", after " + number(s.h) + ": the times of a solve run in one direction";
 }
+
+}  // namespace
 
 std::string describe(const schedule::Interface& interface, int64_t sample, const runtime::Status& s) {
   const std::string who = "sample " + std::to_string(sample) + ": ";
@@ -81,8 +84,6 @@ std::string describe(const schedule::Interface& interface, int64_t sample, const
       return place + ": numerical failure: " + who + "failed" + when;
   }
 }
-
-}  // namespace
 
 Diagnostic run_failure(runtime::RunState state) {
   return plain(

@@ -20,6 +20,12 @@ struct Settings {
   uint64_t noise = 0;  // which draw of the samples' noise: in training, the step
 };
 
+// What the scheduler runs of a unit.
+runtime::Code scheduler_code(const Unit& unit, bool double_precision);
+
+// One line for a sample that failed: time, state, equation and a likely cause.
+std::string describe(const schedule::Interface& interface, int64_t sample, const runtime::Status& status);
+
 // What a run that was not done says.
 Diagnostic run_failure(runtime::RunState state);
 

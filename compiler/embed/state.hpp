@@ -24,6 +24,7 @@ struct Program::State {
   // Warnings and remarks about what a model says, by its name: they are nothing to who uses another one.
   std::map<std::string, std::vector<Diagnostic>> of_models;
   std::vector<TimedStage> stages;
+  std::string any_output;  // see semantics::Options
   mutable std::mutex mutex;
 
   // Elaborates again with some data shared by all samples (their rate differs); null after an error.
@@ -37,8 +38,8 @@ struct Model::State {
   struct Variant {
     std::shared_ptr<semantics::Module> module;  // owns the graph that `model` names
     semantics::Model model;
-    std::map<std::tuple<embed::Mode, int, bool>, std::shared_ptr<const embed::Unit>>
-        units;  // mode, lanes, ragged
+    std::map<std::tuple<embed::Mode, int, bool, std::string>, std::shared_ptr<const embed::Unit>>
+        units;  // mode, lanes, ragged, selection
   };
   semantics::Model model;  // of the program's own module: nothing shared
   // Set for models made by Program::integrate.
@@ -54,7 +55,8 @@ struct Model::State {
   // Machine code, made on first use.
   std::shared_ptr<const embed::Unit> unit(const std::set<std::string>& shared, embed::Mode mode,
                                           const embed::FormChoice& form, bool ragged,
-                                          std::vector<Diagnostic>& diagnostics) const;
+                                          std::vector<Diagnostic>& diagnostics,
+                                          const embed::Selection& selection = {}) const;
 };
 
 namespace embed {

@@ -35,7 +35,8 @@ struct Timings {
 // Relocatable object files of the target's format, which link with each other.
 struct Object {
   std::vector<std::vector<char>> files;
-  int64_t code_bytes = 0;  // machine instructions alone
+  int64_t code_bytes = 0;              // machine instructions alone
+  std::vector<std::string> undefined;  // what it calls besides itself, by name
   codegen::Target target;
   Timings timings;
 };

@@ -111,18 +111,22 @@ bool write(codegen::Module& module, llvm::TargetMachine& machine, llvm::CodeGenF
   return true;
 }
 
-int64_t code_bytes(const std::vector<char>& bytes) {
+// Adds what a file tells of itself.
+void describe(const std::vector<char>& bytes, Object& object) {
   auto file = llvm::object::ObjectFile::createObjectFile(
       llvm::MemoryBufferRef(llvm::StringRef(bytes.data(), bytes.size()), "nodec"));
-  if (!file) {
-    llvm::consumeError(file.takeError());
-    return 0;
-  }
-  int64_t size = 0;
+  if (!file) return llvm::consumeError(file.takeError());
   for (const llvm::object::SectionRef& section : (*file)->sections()) {
-    if (section.isText()) size += static_cast<int64_t>(section.getSize());
+    if (section.isText()) object.code_bytes += static_cast<int64_t>(section.getSize());
   }
-  return size;
+  for (const llvm::object::SymbolRef& symbol : (*file)->symbols()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    if (flags && name && !name->empty() && (*flags & llvm::object::SymbolRef::SF_Undefined))
+      object.undefined.push_back(name->str());
+    if (!flags) llvm::consumeError(flags.takeError());
+    if (!name) llvm::consumeError(name.takeError());
+  }
 }
 
 Result<std::vector<char>> file_of(codegen::Module& module) {
@@ -157,7 +161,7 @@ Result<Object> compile(std::vector<codegen::Module> parts) {
       error = file.error;
       return;
     }
-    object.code_bytes += code_bytes(*file);
+    describe(*file, object);
     object.files.push_back(std::move(*file));
   };
   keep(file_of(parts.at(0)));

@@ -6,6 +6,7 @@
 
 #include "compiler/graph/algebra.hpp"
 #include "compiler/graph/op.hpp"
+#include "compiler/semantics/vocabulary.hpp"
 
 namespace nodec::semantics {
 
@@ -213,7 +214,7 @@ bool Elaborator::is_builtin(const std::string& name) const {
   return op && op->callable;
 }
 
-const std::vector<std::string>& Elaborator::builtin_names() const {
+const std::vector<std::string>& function_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list(derivatives.begin(), derivatives.end());
     list.insert(list.end(), {"average", "int", "observed"});
@@ -228,6 +229,8 @@ const std::vector<std::string>& Elaborator::builtin_names() const {
   }();
   return names;
 }
+
+const std::vector<std::string>& Elaborator::builtin_names() const { return function_names(); }
 
 Value Elaborator::call_builtin(const std::string& name, const syntax::Call& call, CallSite& site,
                                Scope& scope) {

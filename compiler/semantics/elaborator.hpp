@@ -409,6 +409,7 @@ class Elaborator {
 
   // ---- model.cpp, train.cpp
   Tensor output_value(const Tensor& x, Span at);
+  void any_output(const std::string& name, const Value& value, Span at, Model& model);
   std::set<std::string> lengths_of_shared_data(const syntax::ModelDecl& decl) const;
   void model(const syntax::ModelDecl& decl, Span span, const ScopePtr& outer);
   Value data(const syntax::DataDecl& decl, Model& model, Scope& scope, Span span);

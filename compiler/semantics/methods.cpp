@@ -7,6 +7,7 @@
 #include "compiler/graph/op.hpp"
 #include "compiler/graph/tableau.hpp"
 #include "compiler/semantics/elaborator.hpp"
+#include "compiler/semantics/vocabulary.hpp"
 #include "compiler/syntax/parser.hpp"
 
 namespace nodec::semantics {
@@ -38,6 +39,8 @@ bool listed(const std::vector<std::string>& list, const std::string& name) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& method_option_names() { return adaptive_options; }
 
 std::vector<double> Elaborator::numbers(const Expr& expr, Scope& scope) {
   auto* stack = std::get_if<syntax::Stack>(&expr.node);

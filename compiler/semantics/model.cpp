@@ -126,6 +126,13 @@ Tensor Elaborator::output_value(const Tensor& x, Span at) {
   return elementwise("where", {x, number(1), number(0)}, {at, at, at}, at, "an output");
 }
 
+void Elaborator::any_output(const std::string& name, const Value& value, Span at, Model& model) {
+  auto* tuple = value.as<Value::TupleValue>();
+  if (!tuple) return model.outputs.push_back({name, as_tensor(value, at).ref});
+  for (size_t i = 0; i < tuple->parts.size(); ++i)
+    any_output(name + "." + std::to_string(i), tuple->parts[i], at, model);
+}
+
 std::set<std::string> Elaborator::lengths_of_shared_data(const syntax::ModelDecl& decl) const {
   std::set<std::string> shared, own;
   for (const auto& member : decl.members) {
@@ -206,6 +213,8 @@ void Elaborator::model(const syntax::ModelDecl& decl, Span span, const ScopePtr&
         model_let(*let, scope);
       } else if (auto* output = std::get_if<syntax::Output>(&declared.node)) {
         result_name(output->name.text, output->name.span);
+        if (options_.any_output == decl.name.text && output->value)
+          return any_output(output->name.text, evaluate(*output->value, *scope), output->value->span, model);
         if (output->value) {
           define(scope, output->name.text, output->name.span,
                  [&] { return Value{mark(output->name.text, tensor(*output->value, *scope))}; });

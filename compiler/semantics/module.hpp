@@ -132,7 +132,8 @@ struct Field {
 struct Module {
   graph::Graph graph;
   std::vector<Model> models;
-  std::vector<Field> fields;  // instances, not templates
+  std::vector<Field> fields;              // instances, not templates
+  std::vector<ParameterDecl> parameters;  // all, whoever reads them
 };
 
 // How many steps an elaboration takes before it is refused; of nodes it makes a tenth as many. A text of a
@@ -148,6 +149,9 @@ struct Options {
   std::optional<double> rtol, atol;
   bool double_precision = true;  // of the run: what tolerances can ask for
   bool remarks = false;          // report those too
+  // Of the model of this name outputs are what they are, ints and conditions too, and a tuple is an output
+  // NAME.0, NAME.1, … for each part: what a prompt shows.
+  std::string any_output;
   int64_t work = default_work;
 };
 
@@ -158,7 +162,8 @@ using Reader = std::function<std::optional<std::string>(const std::string& path)
 // The text of a stdlib file by name (nn, prob, flows, tableaux); empty when there is none.
 std::string_view stdlib_text(std::string_view name);
 
-// Elaborates a file and what it uses. Null when errors were reported.
+// Elaborates a file and what it uses. Null when errors were reported. Its declarations may come from several
+// texts of `files`.
 std::unique_ptr<Module> elaborate(const syntax::File& file, const Options& options, const Reader& reader,
                                   source::Files& files, source::Diagnostics& diagnostics);
 

@@ -6,6 +6,7 @@
 
 #include "compiler/semantics/elaborator.hpp"
 #include "compiler/semantics/unused.hpp"
+#include "compiler/semantics/vocabulary.hpp"
 #include "compiler/semantics/walk.hpp"
 #include "compiler/syntax/parser.hpp"
 
@@ -42,6 +43,20 @@ std::string name_of(const syntax::Decl& decl) {
 
 }  // namespace
 
+std::vector<std::string> stdlib_names(std::string_view file) {
+  std::vector<std::string> names;
+  const std::string_view text = stdlib_text(file);
+  for (size_t line = 0; line < text.size(); line = text.find('\n', line) + 1) {
+    for (const std::string_view keyword : {"layer ", "fn ", "field ", "tableau "}) {
+      if (text.substr(line, keyword.size()) != keyword) continue;
+      const size_t begin = line + keyword.size();
+      names.emplace_back(text.substr(begin, text.find_first_of(" [({", begin) - begin));
+    }
+    if (text.find('\n', line) == text.npos) break;
+  }
+  return names;
+}
+
 void Elaborator::note_differentiated(const syntax::File& file) {
   Walk walk;
   walk.call = [&](const syntax::Call& call) {
@@ -71,15 +86,14 @@ void Elaborator::run(const syntax::File& file) {
   definable(file.declarations, definable);
   declare_file(file, scope, true);
   // Values in order of the text; what is read earlier is found earlier.
-  std::map<uint32_t, std::pair<const std::string*, Binding*>> by_place;
-  for (auto& [name, binding] : scope->names) {
-    if (binding.span.file == file.id) by_place[binding.span.begin] = {&name, &binding};
-  }
+  std::map<std::pair<int32_t, uint32_t>, std::pair<const std::string*, Binding*>> by_place;
+  for (auto& [name, binding] : scope->names)
+    by_place[{binding.span.file, binding.span.begin}] = {&name, &binding};
   for (const auto& decl : file.declarations) {
     guarded(decl->span, [&] {
-      for (auto at = by_place.lower_bound(decl->span.begin); at != by_place.end(); ++at) {
+      for (auto at = by_place.lower_bound({decl->span.file, decl->span.begin}); at != by_place.end(); ++at) {
         const auto [name, binding] = at->second;
-        if (binding->span.end > decl->span.end) break;
+        if (binding->span.file != decl->span.file || binding->span.end > decl->span.end) break;
         force(*binding, *name, binding->span);
       }
       if (auto* model = std::get_if<syntax::ModelDecl>(&decl->node)) this->model(*model, decl->span, scope);
@@ -88,6 +102,7 @@ void Elaborator::run(const syntax::File& file) {
   }
   for (const auto& decl : file.declarations) check_unapplied(*decl, *scope);
   check_defines();
+  module_.parameters = parameters_;
   if (diagnostics_.has_errors()) return;  // what follows from a mistake needs no warning
   warn_of_unused_names(file, diagnostics_);
   warn_of_parameters_without_gradient(file);

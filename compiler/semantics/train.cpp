@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "compiler/semantics/elaborator.hpp"
+#include "compiler/semantics/vocabulary.hpp"
 
 namespace nodec::semantics {
 
@@ -39,6 +40,20 @@ const char* range_of(const std::string& option, double value) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& train_option_names() { return train_options; }
+
+std::vector<std::string> optimizer_names() {
+  std::vector<std::string> names;
+  for (const OptimizerRow& row : optimizers()) names.emplace_back(row.name);
+  return names;
+}
+
+std::vector<std::string> optimizer_option_names(const std::string& optimizer) {
+  for (const OptimizerRow& row : optimizers())
+    if (row.name == optimizer) return row.options;
+  return {};
+}
 
 std::string Elaborator::path_of(const Expr& expr, Scope& scope) {
   std::string path;

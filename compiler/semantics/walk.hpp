@@ -15,7 +15,8 @@ namespace nodec::semantics {
 struct Walk {
   std::function<void(const syntax::Call&)> call;
   std::function<void(const syntax::NameRef&, source::Span)> name;  // read, in an expression
-  std::function<void(const std::string&)> bound;  // by a formal, a let, a loop or a declaration
+  std::function<void(const std::string&)> bound;    // by a formal, a let, a loop or a declaration
+  std::function<void(const syntax::Name&)> method;  // of `by`
 
   void operator()(const syntax::ExprPtr& expr) const {
     if (!expr) return;
@@ -46,6 +47,10 @@ struct Walk {
   }
   void operator()(const std::optional<syntax::Method>& method) const {
     if (method) (*this)(method->arguments);
+  }
+  void by(const std::optional<syntax::Method>& used) const {
+    if (used && method) method(used->name);
+    (*this)(used);
   }
   void operator()(const std::vector<syntax::Formal>& formals) const {
     for (const auto& formal : formals) {
@@ -119,7 +124,7 @@ struct Walk {
     (*this)(solve.from);
     (*this)(solve.to);
     (*this)(solve.at);
-    (*this)(solve.by);
+    by(solve.by);
     (*this)(solve.adjoint);
   }
 

@@ -13,20 +13,6 @@ bool is_one_of(int32_t type) {
   return ((type == types) || ...);
 }
 
-// A line that ends so cannot be the end of a statement.
-bool goes_on_after(int32_t type) {
-  return is_binary_operator(type) ||
-         is_one_of<Lexer::COMMA, Lexer::COLON, Lexer::TILDE, Lexer::ASSIGN, Lexer::DOT_DOT, Lexer::IF,
-                   Lexer::THEN, Lexer::ELSE, Lexer::NOT, Lexer::FOR, Lexer::IN, Lexer::FROM, Lexer::TO,
-                   Lexer::AT, Lexer::BY, Lexer::WITH, Lexer::ADJOINT>(type);
-}
-
-// A line that begins so cannot be the beginning of a statement.
-bool goes_on_before(int32_t type) {
-  return is_binary_operator(type) || is_one_of<Lexer::THEN, Lexer::ELSE, Lexer::FROM, Lexer::TO, Lexer::AT,
-                                               Lexer::BY, Lexer::WITH, Lexer::ADJOINT, Lexer::FOR>(type);
-}
-
 class Layout {
  public:
   Layout(std::string_view text, const std::vector<Word>& words, Problems& problems)
@@ -247,6 +233,18 @@ bool is_word(int32_t type) { return type == Lexer::NAME || (type >= Lexer::USE &
 
 bool is_binary_operator(int32_t type) {
   return (type >= Lexer::EQUAL && type <= Lexer::POWER) || type == Lexer::AND || type == Lexer::OR;
+}
+
+bool goes_on_after(int32_t type) {
+  return is_binary_operator(type) ||
+         is_one_of<Lexer::COMMA, Lexer::COLON, Lexer::TILDE, Lexer::ASSIGN, Lexer::DOT_DOT, Lexer::IF,
+                   Lexer::THEN, Lexer::ELSE, Lexer::NOT, Lexer::FOR, Lexer::IN, Lexer::FROM, Lexer::TO,
+                   Lexer::AT, Lexer::BY, Lexer::WITH, Lexer::ADJOINT>(type);
+}
+
+bool goes_on_before(int32_t type) {
+  return is_binary_operator(type) || is_one_of<Lexer::THEN, Lexer::ELSE, Lexer::FROM, Lexer::TO, Lexer::AT,
+                                               Lexer::BY, Lexer::WITH, Lexer::ADJOINT, Lexer::FOR>(type);
 }
 
 bool ends_operand(int32_t type) {

@@ -82,6 +82,9 @@ struct Word {
 bool is_word(int32_t type);
 bool is_binary_operator(int32_t type);
 bool ends_operand(int32_t type);
+// A line that ends so cannot be the end of a statement; one that begins so cannot be its beginning.
+bool goes_on_after(int32_t type);
+bool goes_on_before(int32_t type);
 
 // The words of a text to its tokens (layout.cpp).
 Tokens lay_out(std::string_view text, const std::vector<Word>& words, Problems& problems);

@@ -7,7 +7,7 @@
 //
 // Programs and models are handles to immutable state: cheap to copy, safe to use from many threads. Machine
 // code is made when an operation first needs it and kept. Failures are values (Result); samples that fail are
-// listed in the report.
+// listed in the report. What runs a thousand times a second is prepared first: solver.hpp.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,14 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "nodec/array.hpp"
 #include "nodec/diagnostic.hpp"
+#include "nodec/optimizer.hpp"
+#include "nodec/solver.hpp"
 
 namespace nodec {
 
@@ -37,10 +40,14 @@ enum class Form { automatic, lanes, features };
 struct Options {
   std::map<std::string, int64_t> dims;      // -D H=128
   std::map<std::string, double> constants;  // -D of a const
-  std::string method;                       // "" keeps the model's
-  std::string adjoint;
+  // Of every solve; "" and nothing keep the model's: "dop853", or with options "rk4(steps = 100)";
+  // "checkpoint" or "backsolve"; tolerances of adaptive methods.
+  std::string method, adjoint;
   std::optional<double> rtol, atol;
   Precision precision = Precision::f64;
+  // What machine code is made for: "native", this processor; or another by LLVM's name ("x86-64-v3") whose
+  // instructions this one has, so that all that have them compute the same bits.
+  std::string processor = "native";
   Form form = Form::automatic;  // by the number of samples and what the fields cost
   int threads = 0;              // 0: one for each core
   uint64_t seed = 0;            // of initial values, noise and shuffling
@@ -263,6 +270,23 @@ struct Bench {
   std::vector<SampleFailure> failures;
 };
 
+// What a model is made into for programs that run without nodec.
+struct LibraryOptions {
+  // Of a call: the form of code that suits so many. 0: any number, with the code of every form that runs of
+  // the model would take, so that results are the same bits.
+  int64_t samples = 0;
+  std::vector<std::string> shared_data;  // one array for all samples
+  std::string processor = "native";      // or a name of library_processors()
+};
+struct Library {
+  std::string object;  // relocatable machine code, position independent, with no writable data
+  std::string header;  // C: what it holds and how it is called
+  bool needs_libm = false;
+  int64_t code_bytes = 0;
+  std::vector<TimedStage> stages;
+};
+std::vector<std::string> library_processors();
+
 class Model {
  public:
   const std::string& name() const;
@@ -292,7 +316,24 @@ class Model {
   Result<Dataset> random_data(int64_t samples) const;
   static constexpr int64_t default_length = 16;
 
+  // Where each parameter lies in a vector of all of them.
+  std::vector<Slot> layout() const;
+  // Arrays by path as such a vector, rounded to float if that is asked for; every parameter must be there.
+  // And back.
+  template <class Real>
+  Result<std::vector<Real>> parameter_vector(const Arrays& weights) const;
+  template <class Real>
+  Result<Arrays> weights_of(std::span<const Real> parameters) const;
+
+  // Makes ready what is to run many times a second. `Real` must be the precision of Options. Any thread may
+  // call it at any time.
+  template <class Real>
+  Result<Solver<Real>> prepare(const PrepareOptions& options = {}) const;
+
   Result<CompileReport> compile(const std::vector<std::string>& shared_data = {}) const;
+  // Functions MODEL_solve and, where there is a loss, MODEL_gradient, that C can call; `weights` come along
+  // as constants.
+  Result<Library> library(const Arrays& weights, const LibraryOptions& options = {}) const;
   // Text of a stage: graph adjoint tile llvm asm.
   Result<std::string> emit(const std::string& stage) const;
 
@@ -322,6 +363,12 @@ Result<Training> train(const std::vector<TrainPart>& parts, const Arrays& weight
 Result<Arrays> initial_weights(const std::vector<Model>& models);
 Result<Arrays> check_weights(const std::vector<Model>& models, const Arrays& weights);
 
+// What a caller may name: constants are the dims and consts that Options replace, methods those of the file
+// and those built in.
+struct Names {
+  std::vector<std::string> models, fields, constants, methods;
+};
+
 class Program {
  public:
   static Program from_file(const std::string& path, const Options& options = {});
@@ -330,6 +377,10 @@ class Program {
   // Of all but what models say, if there are no errors: `model` brings the warnings of one.
   const std::vector<Diagnostic>& diagnostics() const;
   std::vector<std::string> models() const, fields() const;
+  // Of a file that parses, also where its meaning is wrong.
+  Names names() const;
+  // The states and inputs of a field.
+  std::vector<std::string> variables(const std::string& field) const;
   // The syntax tree as text.
   std::string syntax() const;
   // "" names the only or the first model.

@@ -15,6 +15,6 @@ missing = [verb for verb in verbs if f"\n.SS {verb}\n" not in page]
 assert len(verbs) >= 10
 for verb in verbs:
     options = set(re.findall(r"^  +(--[\w-]+|-D)\b", help_of(verb), re.M)) - {"--help"}
-    assert len(options) >= 10
+    assert len(options) >= 10 or verb == "completion"
     missing += [f"{verb} {option}" for option in options if not re.search(rf'^\.B[I]? "?{option}\b', page, re.M)]
 print(f"{len(missing)} missing", *missing)
