@@ -102,6 +102,14 @@ struct Tape {
   int64_t worth;  // bytes up to which entries that can be computed anew are better kept
 };
 
+// The rows of `lanes` reals that every entry of the steps of a solve begins with.
+namespace step_rows {
+constexpr int64_t t = 0, h = 1;  // where the step begins, and its size
+constexpr int64_t kept = 2;      // 0: the lane did not step
+constexpr int64_t cursor = 3;    // observations before it
+constexpr int64_t states = 4;    // at t, of those that equations read
+}  // namespace step_rows
+
 // Rows first … end − 1 of a job.
 using RowWork = void (*)(const void* operands, int64_t first, int64_t end);
 

@@ -52,6 +52,26 @@ Recorded::~Recorded() {
   for (Tape& tape : tapes_) std::free(tape.base);
 }
 
+namespace {
+
+template <class Real>
+std::vector<double> starts(const Tape& tape, int64_t lanes, int64_t lane, int64_t entry_rows) {
+  std::vector<double> times;
+  const Real* entry = static_cast<const Real*>(tape.base);
+  for (int64_t n = 0; n < tape.count; ++n, entry += entry_rows * lanes)
+    if (entry[step_rows::kept * lanes + lane] > 0)
+      times.push_back(static_cast<double>(entry[step_rows::t * lanes + lane]));
+  return times;
+}
+
+}  // namespace
+
+std::vector<double> Recorded::step_starts(const Code& code, int64_t row, int tape, int64_t entry_rows) const {
+  const Tape& kept = tapes_[static_cast<size_t>(row / code.lanes * code.tapes + tape)];
+  return code.double_precision ? starts<double>(kept, code.lanes, row % code.lanes, entry_rows)
+                               : starts<float>(kept, code.lanes, row % code.lanes, entry_rows);
+}
+
 // One thread's tiles and their memory.
 struct Scheduler::Worker {
   AlignedMemory arena;

@@ -35,7 +35,7 @@ enum class Mode {
   forward,   // outputs, metrics, loss
   gradient,  // loss, metrics, gradients of the mean loss with respect to parameters
   inputs,    // the same, and with respect to data
-  record,    // loss, with the steps of every solve recorded
+  record,    // loss, or outputs where there is none, with the steps of every solve recorded
   replay,    // loss, along recorded steps
   vjp,       // outputs, and the products of cotangents of the outputs with their Jacobian
   jvp,       // outputs, and the products of their Jacobian with tangents

@@ -104,7 +104,7 @@ Derived derive_results(semantics::Module& module, const semantics::Model& model,
   std::vector<Output>& results = derived.results;
   derive::Refusal refusal;
   const bool products = mode == Mode::vjp || mode == Mode::jvp;
-  if (mode == Mode::forward || products) {
+  if (mode == Mode::forward || products || (mode == Mode::record && !model.loss)) {
     for (const Output& output : model.outputs) results.push_back({output.name, stored(g, output.value)});
   }
   if (products) {

@@ -1,13 +1,15 @@
 // What a solve records (see tape.hpp).
 #include "compiler/solvers/tape.hpp"
 
+#include "runtime/abi.hpp"
+
 namespace nodec::solvers {
 
 namespace {
 
-enum Row : int64_t { row_t, row_h, row_kept, row_cursor, row_z };
+namespace row = runtime::step_rows;
 
-int64_t row_first(const Problem& p) { return row_z + p.size; }
+int64_t row_first(const Problem& p) { return row::states + p.size; }
 int64_t row_rates(const Problem& p) { return row_first(p) + p.size; }
 int64_t row_to(const Problem& p) { return row_rates(p) + p.quadratures; }
 int64_t row_activations(const Problem& p) { return row_to(p) + (p.stopping() ? 1 : 0); }
@@ -49,7 +51,7 @@ void begin_run(Builder& b, const Problem& p) {
 void end_run(Builder& b, const Problem& p) {
   if (!p.task.appends) return;
   const Value first = p.task.first_entry, count = b.integer_sub(b.tape_count(p.task.tape), first);
-  store(b, header(b, p, first), b.index(row_t), b.splat(b.to_real(count)));
+  store(b, header(b, p, first), b.index(row::t), b.splat(b.to_real(count)));
 }
 
 Value reopen_run(Builder& b, const Problem& p) {
@@ -57,7 +59,7 @@ Value reopen_run(Builder& b, const Problem& p) {
   p.task.first_entry = b.index(0);
   if (!p.task.appends) return b.tape_count(tape);
   p.task.first_entry = b.integer_add(b.tape_count(tape), b.index(1));
-  const Value count = load(b, header(b, p, p.task.first_entry), b.index(row_t));
+  const Value count = load(b, header(b, p, p.task.first_entry), b.index(row::t));
   const Value end = b.integer_add(p.task.first_entry, b.index_of(b.largest(b.to_integer(count))));
   b.set_tape_count(tape, end);
   return end;
@@ -68,11 +70,11 @@ void push_entry(Builder& b, const Problem& p, const TapeEntry& entry) {
   b.reserve(tape, b.index(1));
   const Value count = b.tape_count(tape);
   const Rows rows{tape, b.integer_mul(count, b.index(entry_rows(p)))};
-  store(b, rows, b.index(row_t), entry.t);
-  store(b, rows, b.index(row_h), entry.h);
-  store(b, rows, b.index(row_kept), entry.kept);
-  store(b, rows, b.index(row_cursor), b.to_real(entry.cursor));
-  copy(b, shift(b, rows, row_z), entry.z, p.size);
+  store(b, rows, b.index(row::t), entry.t);
+  store(b, rows, b.index(row::h), entry.h);
+  store(b, rows, b.index(row::kept), entry.kept);
+  store(b, rows, b.index(row::cursor), b.to_real(entry.cursor));
+  copy(b, shift(b, rows, row::states), entry.z, p.size);
   copy(b, shift(b, rows, row_first(p)), entry.first.states, p.size);
   if (p.quadratures > 0) copy(b, shift(b, rows, row_rates(p)), entry.first.quadratures, p.quadratures);
   if (p.stopping()) store(b, rows, b.index(row_to(p)), entry.to);
@@ -83,11 +85,11 @@ void push_entry(Builder& b, const Problem& p, const TapeEntry& entry) {
 
 void replace_entry(Builder& b, const Problem& p, Value number, const TapeEntry& entry, Value mask) {
   const Rows rows{p.task.tape, b.integer_mul(number, b.index(entry_rows(p)))};
-  store(b, rows, b.index(row_t), entry.t, mask);
-  store(b, rows, b.index(row_h), entry.h, mask);
-  store(b, rows, b.index(row_cursor), b.to_real(entry.cursor), mask);
+  store(b, rows, b.index(row::t), entry.t, mask);
+  store(b, rows, b.index(row::h), entry.h, mask);
+  store(b, rows, b.index(row::cursor), b.to_real(entry.cursor), mask);
   each_element(b, 0, p.size, 2, [&](Value d) {
-    store(b, shift(b, rows, row_z), d, load(b, entry.z, d), mask);
+    store(b, shift(b, rows, row::states), d, load(b, entry.z, d), mask);
     store(b, shift(b, rows, row_first(p)), d, load(b, entry.first.states, d), mask);
   });
   each_element(b, 0, p.quadratures, 1, [&](Value d) {
@@ -98,16 +100,16 @@ void replace_entry(Builder& b, const Problem& p, Value number, const TapeEntry& 
 TapeEntry read_entry(Builder& b, const Problem& p, Value number) {
   const Rows entry{p.task.tape, b.integer_mul(number, b.index(entry_rows(p)))};
   TapeEntry e;
-  e.t = load(b, entry, b.index(row_t));
-  e.h = load(b, entry, b.index(row_h));
-  e.kept = load(b, entry, b.index(row_kept));
-  e.cursor = b.to_integer(load(b, entry, b.index(row_cursor)));
+  e.t = load(b, entry, b.index(row::t));
+  e.h = load(b, entry, b.index(row::h));
+  e.kept = load(b, entry, b.index(row::kept));
+  e.cursor = b.to_integer(load(b, entry, b.index(row::cursor)));
   e.to = p.stopping() ? load(b, entry, b.index(row_to(p))) : schedule::none;
   if (p.task.taped) {
     const Value number = load(b, entry, b.index(row_activations(p)));
     e.activations = b.index_of(b.largest(b.to_integer(number)));
   }
-  e.z = shift(b, entry, row_z);
+  e.z = shift(b, entry, row::states);
   e.first = {shift(b, entry, row_first(p)), shift(b, entry, row_rates(p))};
   return e;
 }

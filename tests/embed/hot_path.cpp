@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -147,6 +148,23 @@ void batches(int threads) {
       "  step of adam", [&] { return adam->step(solver->parameters(), solver->parameter_gradient()); }, 10);
 }
 
+void trajectories() {
+  const nodec::Program program = nodec::Program::from_text("lorenz.node", lorenz);
+  auto model = program.integrate("lorenz", {"x", "y", "z"});
+  const nodec::Array one{{}, {1}};
+  auto data = model->bind({{"t0", {{}, {0}}}, {"t", {{1}, {20}}}, {"x", one}, {"y", one}, {"z", one}});
+  auto solved = model->trajectories(*data, *model->initial_weights());
+  const nodec::Trajectory& path = solved->samples[0];
+  std::printf("trajectory of %td steps\n", std::ssize(path.ends()) - 1);
+  std::array<double, 3> state{};
+  double t = 0;
+  const auto next = [&] { return t = t < 10 ? t + 7.1 : t - 9.3; };
+  measure(
+      "  at", [&] { return path.at(next(), state); }, 10000);
+  measure(
+      "  derivative", [&] { return path.derivative(next(), state); }, 10000);
+}
+
 long resident_bytes() {
   std::ifstream file("/proc/self/statm");
   long pages = 0, resident = 0;
@@ -202,6 +220,7 @@ int main(int argc, char** argv) {
   small_solve<float>(nodec::Precision::f32);
   batches(1);
   batches(2);
+  trajectories();
   cycles(argc > 1 ? std::atoi(argv[1]) : 100);
   return failures == 0 ? 0 : 1;
 }

@@ -24,6 +24,7 @@
 #include "nodec/diagnostic.hpp"
 #include "nodec/optimizer.hpp"
 #include "nodec/solver.hpp"
+#include "nodec/trajectory.hpp"
 
 namespace nodec {
 
@@ -139,6 +140,11 @@ struct Evaluation {
   std::optional<double> loss;  // the mean over samples
   std::vector<std::pair<std::string, double>> metrics;
   std::vector<SolveStatistics> solves;
+  std::vector<SampleFailure> failures;
+};
+
+struct Trajectories {
+  std::vector<Trajectory> samples;  // of all; one that failed has no times
   std::vector<SampleFailure> failures;
 };
 
@@ -339,6 +345,9 @@ class Model {
 
   Result<Evaluation> evaluate(const Dataset& data, const Arrays& weights) const;
   Result<Gradient> gradient(const Dataset& data, const Arrays& weights) const;
+  // Of a model made by Program::integrate: the solutions from t0 to the last of t, as functions of time. What
+  // else t holds does not matter. Solves twice: where steps end is known after the first time.
+  Result<Trajectories> trajectories(const Dataset& data, const Arrays& weights) const;
   // Central differences that replay the recorded steps; at most `elements` of each array, chosen by the seed.
   Result<GradientCheck> check_gradient(const Dataset& data, const Arrays& weights,
                                        int64_t elements = 64) const;
