@@ -278,8 +278,8 @@ TEST_CASE("csv: errors name line and column") {
   CHECK(failure(table("t,note\n0,a\n1,b\n"), {t}).empty());
   CHECK(failure(table("t,y[0],y[2]\n0,1,2\n"), {t, y}) == "d.csv:1: array 'y': column 'y[1]' is missing");
   CHECK(failure(table("t,y[0],y[1]\n0,1,2\n"), {t, {"z", {T}}}) ==
-        "d.csv: array 'z' is missing: expected shape [T]; of the columns 't', 'y[0]', 'y[1]', --columns "
-        "z=COLUMN,COLUMN,… can name its own");
+        "d.csv: array 'z' is missing: expected shape [T]; of the columns 't', 'y[0]', 'y[1]', "
+        "z=COLUMN,COLUMN,… names its own (behind --columns, or in the prompt behind the file)");
   CHECK(failure(table("t,y[0],\"y[1,0]\"\n0,1,2\n"), {t, y}) ==
         "d.csv:1: column 'y[1,0]': its number of indices differs from the others'");
   CHECK(failure(table("t,y[0],y[1],y[2]\n0,1,2,3\n"), {t, y}).find("expected shape [T, 2]") !=
