@@ -36,9 +36,7 @@ std::pair<double, Formula> split(const Formula& x) {
   }
   if (x->form == Form::tuple) {
     // (−x, 0, −y) is −(x, 0, y).
-    const auto zero = [](const Formula& part) {
-      return is_number(part, 0) || (part->form == Form::literal && part->text == "0");
-    };
+    const auto zero = [](const Formula& part) { return is_number(part, 0) || is_zeros(part); };
     std::vector<Formula> parts;
     bool some = false;
     for (const Formula& part : x->parts) {
@@ -77,6 +75,7 @@ Formula scaled(double factor, const Formula& x) {
 }  // namespace
 
 bool is_number(const Formula& x, double value) { return x->form == Form::number && x->value == value; }
+bool is_zeros(const Formula& x) { return x->form == Form::literal && x->text.starts_with('0'); }
 
 bool same(const Formula& a, const Formula& b) {
   if (a == b) return true;
@@ -108,7 +107,7 @@ Formula literal(std::string text, std::string latex) {
 
 Formula negate(const Formula& x) {
   if (x->form == Form::number) return number(-x->value);
-  if (x->form == Form::literal && x->text == "0") return x;
+  if (is_zeros(x)) return x;
   if (x->form == Form::sum) {
     std::vector<Formula> terms;
     for (const Formula& term : x->parts) terms.push_back(negate(term));

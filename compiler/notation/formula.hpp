@@ -72,6 +72,8 @@ Formula big(std::string text, std::string latex, const Formula& body, std::vecto
 Formula matrix(size_t columns, std::vector<Formula> entries);
 
 bool is_number(const Formula& x, double value);
+// Several zeros: a literal that begins with 0.
+bool is_zeros(const Formula& x);
 bool same(const Formula& a, const Formula& b);
 
 }  // namespace nodec::notation

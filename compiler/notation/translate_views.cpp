@@ -32,7 +32,14 @@ bool as_segment(Ref node, Segment& segment) {
   return segment.from >= 0 && segment.to <= node->type.shape[0].value();
 }
 
-Formula zeros(int64_t count) { return count == 1 ? number(0) : literal("0", "0"); }
+// 0, or 0₃ for three of them.
+Formula zeros(int64_t count) {
+  if (count == 1) return number(0);
+  const std::string digits = std::to_string(count);
+  std::string text = "0";
+  for (const char digit : digits) text += "\xE2\x82" + std::string(1, static_cast<char>(0x80 + digit - '0'));
+  return literal(text, "0_{" + digits + "}");
+}
 
 Formula unit_vector(const Formula& at) { return index(literal("e", "e"), {at}); }
 

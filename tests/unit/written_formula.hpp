@@ -140,7 +140,8 @@ class Reader {
       }
       case Form::literal:
         if (f->text == "I") return {-1, -1, [](int64_t i, int64_t j) { return i == j ? 1.0 : 0.0; }};
-        if (f->text == "0") return {-1, 1, [](int64_t, int64_t) { return 0.0; }};
+        if (f->latex.starts_with("0_{"))
+          return {std::stoll(f->latex.substr(3)), 1, [](int64_t, int64_t) { return 0.0; }};
         if (f->text.starts_with("(0…")) {
           const int64_t last = std::stoll(f->text.substr(std::string("(0…").size()));
           return {last + 1, 1, [](int64_t i, int64_t) { return static_cast<double>(i); }};
