@@ -9,8 +9,8 @@
 //
 // Dense output: times are data. A model of `solve … at t`, or Program::integrate for any field, gives the
 // solution at as many times as t has; values between steps come from the method's interpolant, and no step
-// depends on them. With arrays of the samples' own times, `t[samples, T]`, each sample has its own. Where times
-// are known only after the solve: Model::trajectories.
+// depends on them. With arrays of the samples' own times, `t[samples, T]`, each sample has its own. Where
+// times are known only after the solve: Model::trajectories.
 //
 // What holds:
 // - After preparation `solve`, `gradient`, `vjp` and `jvp` allocate nothing, throw nothing and take no lock,
