@@ -62,8 +62,8 @@ class Recorded {
   Recorded(const Recorded&) = delete;
   Recorded& operator=(const Recorded&) = delete;
 
-  // Where the steps begin that a row took, in order. Of the code that was run, and of a tape whose entries take
-  // so many reals of a lane (step_rows).
+  // Where the steps begin that a row took, in order. Of the code that was run, and of a tape whose entries
+  // take so many reals of a lane (step_rows).
   std::vector<double> step_starts(const Code& code, int64_t row, int tape, int64_t entry_rows) const;
 
  private:
