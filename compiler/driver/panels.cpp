@@ -20,7 +20,7 @@ void widen(double& low, double& high, const std::vector<double>& values) {
 
 // Arrows of a field with two state elements at its initial time, on a grid around a trajectory: displacements
 // over a time that is short beside the interval, all of one length.
-std::optional<Curve> arrows(const Trajectory& path, const Component& x, const Component& y, double span) {
+std::optional<Curve> arrows(const SolvedField& path, const Component& x, const Component& y, double span) {
   double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
   widen(low[0], high[0], x.values);
   widen(low[1], high[1], y.values);
@@ -119,7 +119,7 @@ Curve curve_in_plane(const Component& x, const Component& y, Curve::Style style,
   return {title, style, 0, x.values, y.values, {}, {}};
 }
 
-std::vector<Panel> panels_of(const Trajectory& path, const Arguments& arguments) {
+std::vector<Panel> panels_of(const SolvedField& path, const Arguments& arguments) {
   std::vector<Component> components;
   for (const Description& d : path.model.outputs())
     add_components(d.name, path.states.at(d.name), components);

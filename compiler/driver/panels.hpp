@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "compiler/driver/picture.hpp"
-#include "compiler/driver/trajectory.hpp"
+#include "compiler/driver/solved_field.hpp"
 
 namespace nodec::driver {
 
@@ -28,7 +28,7 @@ Panel over_time(const std::vector<double>& t, const std::vector<Component>& line
 Curve curve_in_plane(const Component& x, const Component& y, Curve::Style style, const std::string& title);
 
 // A field's states along time and, of two state elements, the phase plane with the field's arrows.
-std::vector<Panel> panels_of(const Trajectory& path, const Arguments& arguments);
+std::vector<Panel> panels_of(const SolvedField& path, const Arguments& arguments);
 
 // A loss of a training run.
 struct Losses {

@@ -19,7 +19,7 @@ int plot_field(const Arguments& arguments, std::vector<Panel>& panels, std::vect
   const std::optional<Program> program = load(arguments);
   if (!program) return 1;
   int status = 0;
-  const std::optional<Trajectory> path = integrate(arguments, *program, status);
+  const std::optional<SolvedField> path = integrate(arguments, *program, status);
   if (!path) return status;
   failures = path->failures;
   panels = panels_of(*path, arguments);

@@ -44,7 +44,7 @@ int solve(const Arguments& arguments) {
   const std::optional<Program> program = load(arguments);
   if (!program) return 1;
   int status = 0;
-  const std::optional<Trajectory> trajectory = integrate(arguments, *program, status);
+  const std::optional<SolvedField> trajectory = integrate(arguments, *program, status);
   if (!trajectory) return status;
   const Arrays& states = trajectory->states;
   std::set<std::string> rows;

@@ -14,7 +14,7 @@
 #include "compiler/driver/repl/commands.hpp"
 #include "compiler/driver/repl/isolated.hpp"
 #include "compiler/driver/repl/request.hpp"
-#include "compiler/driver/trajectory.hpp"
+#include "compiler/driver/solved_field.hpp"
 
 namespace nodec::driver {
 namespace {
@@ -84,8 +84,8 @@ std::string type_text(const std::vector<int64_t>& shape) {
 }
 
 // Runs in the child.
-std::optional<Trajectory> run_request(const Interpreter& interpreter, const SolveRequest& request,
-                                      size_t offset, int64_t points, Arguments& arguments) {
+std::optional<SolvedField> run_request(const Interpreter& interpreter, const SolveRequest& request,
+                                       size_t offset, int64_t points, Arguments& arguments) {
   const auto placed = [&](const Stretch& s) { return Stretch{s.begin + offset, s.end + offset}; };
   std::vector<Stretch> stretches;
   for (const auto& [name, stretch] : request.values) stretches.push_back(placed(stretch));
@@ -147,7 +147,7 @@ std::string field_state(const std::string& name, size_t k, size_t width) {
   return width == 1 ? name : name + "[" + std::to_string(k) + "]";
 }
 
-void print_table(const Trajectory& trajectory, int digits) {
+void print_table(const SolvedField& trajectory, int digits) {
   std::vector<std::vector<std::string>> columns;
   const std::vector<double>& t = trajectory.states.at("t").values;
   const auto add = [&](const std::string& name, const std::vector<double>& values, size_t width, size_t k) {
@@ -281,7 +281,7 @@ void solve_command(Interpreter& interpreter, Stretch arguments) {
   const Isolated run = run_isolated([&] {
     constexpr int64_t rows = 11;
     Arguments used;
-    const std::optional<Trajectory> trajectory =
+    const std::optional<SolvedField> trajectory =
         run_request(interpreter, request, arguments.begin, rows, used);
     if (!trajectory) return std::string();
     if (report(trajectory->failures) != 0) return std::string();
@@ -319,7 +319,7 @@ void plot_command(Interpreter& interpreter, Stretch arguments) {
     } else {
       constexpr int64_t points = 200;
       Arguments used;
-      const std::optional<Trajectory> trajectory =
+      const std::optional<SolvedField> trajectory =
           run_request(interpreter, request, arguments.begin, points, used);
       if (!trajectory) return std::string();
       report(trajectory->failures);

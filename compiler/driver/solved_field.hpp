@@ -1,11 +1,11 @@
-// Values given by --set -> a field's trajectory.
+// Values given by --set -> a field, solved at times.
 #pragma once
 
 #include "compiler/driver/arguments.hpp"
 
 namespace nodec::driver {
 
-struct Trajectory {
+struct SolvedField {
   Model model;    // Program::integrate's
   Arrays values;  // what it was bound to: t0, t, initial states, inputs
   Arrays weights;
@@ -15,10 +15,10 @@ struct Trajectory {
 
 // Integrates arguments.field from arguments.from to arguments.to; nothing, and `status` set, after printing
 // what is wrong.
-std::optional<Trajectory> integrate(const Arguments& arguments, const Program& program, int& status);
+std::optional<SolvedField> integrate(const Arguments& arguments, const Program& program, int& status);
 
 // Binds a model of Program::integrate to states, inputs and times, of which the first is the initial one.
-std::optional<Trajectory> integrate(const Arguments& arguments, const Model& model, Arrays values,
-                                    std::vector<double> times, Arrays weights, int& status);
+std::optional<SolvedField> integrate(const Arguments& arguments, const Model& model, Arrays values,
+                                     std::vector<double> times, Arrays weights, int& status);
 
 }  // namespace nodec::driver

@@ -1,11 +1,11 @@
-// Values given by --set -> a field's trajectory.
-#include "compiler/driver/trajectory.hpp"
+// Values given by --set -> a field, solved at times.
+#include "compiler/driver/solved_field.hpp"
 
 #include "compiler/driver/assignments.hpp"
 
 namespace nodec::driver {
 
-std::optional<Trajectory> integrate(const Arguments& arguments, const Program& program, int& status) {
+std::optional<SolvedField> integrate(const Arguments& arguments, const Program& program, int& status) {
   status = 2;
   const auto sets = parse_sets(arguments.sets);
   if (!sets) return {};
@@ -42,8 +42,8 @@ std::optional<Trajectory> integrate(const Arguments& arguments, const Program& p
   return integrate(arguments, *model, std::move(values), std::move(times), std::move(*weights), status);
 }
 
-std::optional<Trajectory> integrate(const Arguments& arguments, const Model& model, Arrays values,
-                                    std::vector<double> times, Arrays weights, int& status) {
+std::optional<SolvedField> integrate(const Arguments& arguments, const Model& model, Arrays values,
+                                     std::vector<double> times, Arrays weights, int& status) {
   status = 1;
   Array t{{static_cast<int64_t>(times.size())}, std::move(times)};
   values["t0"] = {{}, {t.values.front()}};
@@ -57,7 +57,7 @@ std::optional<Trajectory> integrate(const Arguments& arguments, const Model& mod
     status = static_cast<int>(result.outcome());
     return {};
   }
-  Trajectory trajectory{model, std::move(values), std::move(weights), result->outputs, result->failures};
+  SolvedField trajectory{model, std::move(values), std::move(weights), result->outputs, result->failures};
   trajectory.states["t"] = std::move(t);
   status = 0;
   return trajectory;
