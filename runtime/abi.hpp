@@ -93,7 +93,7 @@ struct Statistics {
 };
 
 // A log that grows: entries of a solve's steps, lanes innermost. `grow` makes room for at least `bytes` in
-// all, keeps the contents, and returns the new base; it returns the old one and sets Tile::out_of_memory when
+// all, keeps the contents, and returns the new base; it returns the old one and sets Tile::stopped when
 // there is none.
 struct Tape {
   void* base;
@@ -113,6 +113,9 @@ constexpr int64_t states = 4;    // at t, of those that equations read
 // Rows first … end − 1 of a job.
 using RowWork = void (*)(const void* operands, int64_t first, int64_t end);
 
+// Why a tile did not run to its end.
+enum class Stopped : int32_t { no = 0, out_of_memory = 1, canceled = 2 };
+
 // Where Tile::cancel points when nobody may cancel.
 inline constexpr uint8_t never_canceled = 0;
 
@@ -124,7 +127,7 @@ struct Tile {
   const int64_t*
       rows;      // [lanes] place in the batch of each lane (outputs, noise, lengths, status, statistics)
   int32_t live;  // lanes 0 … live−1 carry a sample
-  int32_t out_of_memory;
+  Stopped stopped;
   void* accumulators;      // real, of this chunk
   void* arena;             // 64-byte aligned workspace
   Tape* tapes;             // one per recorded solve
@@ -139,8 +142,8 @@ struct Tile {
   int64_t entry;     // which one an unwinding part takes back
   // Of all sweeps: passes, and lanes that took part in them.
   int64_t passes, lane_passes;
-  // Not 0, at any time: the run is canceled. Code for one sample, whose solves run to their end in one call
-  // of `pool`, looks at it in every step; who runs tiles part by part looks between passes.
+  // Not 0, at any time: the run is canceled. Code looks at it in every step, or every block of equal ones; it
+  // then says so in `stopped` and returns.
   const uint8_t* cancel = &never_canceled;
 };
 

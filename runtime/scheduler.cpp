@@ -189,7 +189,6 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
   call.lengths = batch.lengths.data();
   call.outputs = batch.outputs.data();
   call.totals = batch.totals;
-  const auto canceled = [&] { return batch.cancel && batch.cancel->load(std::memory_order_relaxed); };
   std::vector<Tape>* kept = nullptr;
   std::vector<Tape> followed;  // a copy of the descriptors: the tapes themselves are only read
   try {
@@ -225,7 +224,7 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
         Team* team = idle > 0 ? &workers_[static_cast<size_t>(number)].team : nullptr;
         if (!stopped) run_chunk(batch, call, worker, number, kept, replay != nullptr, team);
         if (team) team->close();
-        if (canceled() || worker.group.out_of_memory()) stopped = true;
+        if (worker.group.stops(batch.cancel)) stopped = true;
       }
       const int64_t helper = number - chunks_;
       if (helper >= 0 && helper < idle)
@@ -238,9 +237,10 @@ RunState Scheduler::run(const Batch& batch, Recorded* record, const Recorded* re
       work(0);
     }
   }
-  if (canceled()) return RunState::canceled;
+  if (batch.cancel && batch.cancel->load(std::memory_order_relaxed)) return RunState::canceled;
   for (const Worker& worker : workers_) {
-    if (worker.group.out_of_memory()) return RunState::out_of_memory;
+    if (worker.group.stopped() == Stopped::canceled) return RunState::canceled;
+    if (worker.group.stopped() == Stopped::out_of_memory) return RunState::out_of_memory;
   }
   // Threads split the elements, not the chunks: each element's sum is the same whoever computes it.
   next = 0;
@@ -286,7 +286,7 @@ void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, 
     }
   }
   for (int64_t group = first_group; group < end_group; ++group) {
-    if (batch.cancel && batch.cancel->load(std::memory_order_relaxed)) return;
+    if (worker.group.stops(batch.cancel)) return;
     const int64_t first_tile = group * group_tiles_, end_tile = std::min(first_tile + group_tiles_, tiles_);
     for (int64_t number = first_tile; number < end_tile; ++number) {
       GroupTile& tile = worker.group.tile(together_ ? static_cast<size_t>(number - first_tile) : 0);
@@ -311,12 +311,12 @@ void Scheduler::run_chunk(const Batch& batch, const Call& call, Worker& worker, 
       for (int t = 0; t < code_.tapes && !replay; ++t) tile.tapes[t].count = 0;
       if (by_parts_) continue;
       code_.pool(&call, &tile);
-      if (worker.group.out_of_memory()) return;
+      if (worker.group.stopped() != Stopped::no) return;
     }
     if (by_parts_) {
       worker.group.run({code_.part, &call, parts_, belongings_, batch.cancel},
                        static_cast<size_t>(end_tile - first_tile));
-      if (worker.group.out_of_memory()) return;
+      if (worker.group.stopped() != Stopped::no) return;
     }
   }
 }

@@ -51,7 +51,7 @@ struct Batch {
   void* totals = nullptr;
   std::span<const NoiseSlot> noise;
   uint64_t seed = 0, step = 0;                // of the noise
-  const std::atomic<bool>* cancel = nullptr;  // looked at between tiles and adaptive steps
+  const std::atomic<bool>* cancel = nullptr;  // looked at between tiles and steps
 };
 
 // The steps of a batch's solves, tile by tile, kept so that another run can follow them.

@@ -26,7 +26,7 @@ void* grow_tape(Tile* handed, Tape* tape, int64_t bytes) {
   void* base =
       room <= limit && !tile.frozen ? std::aligned_alloc(cache_line, static_cast<size_t>(room)) : nullptr;
   if (!base) {
-    tile.out_of_memory = 1;
+    tile.stopped = Stopped::out_of_memory;
     return tape->base;
   }
   if (tape->bytes > 0) std::memcpy(base, tape->base, static_cast<size_t>(tape->bytes));
@@ -56,10 +56,11 @@ GroupTile::~GroupTile() {
 
 bool TileGroup::prepare(int tiles, int lanes, int tapes, int64_t frame_bytes, int64_t worth) {
   worth_ = worth;
+  canceled_ = false;
   lanes_ = static_cast<uint32_t>(lanes);
   if (tiles_.size() < static_cast<size_t>(tiles)) tiles_.resize(static_cast<size_t>(tiles));
   for (GroupTile& tile : tiles_) {
-    tile.out_of_memory = 0;
+    tile.stopped = Stopped::no;
     tile.passes = tile.lane_passes = 0;
   }
   for (size_t t = 0; t < static_cast<size_t>(tiles); ++t) {
@@ -106,12 +107,21 @@ bool TileGroup::reserve(TapeBudget& budget, std::span<const Part> parts) {
     }
     for (size_t tape = 0; tape < tile.own_tapes.size(); ++tape) reserve_tape(static_cast<int32_t>(tape), 1);
   }
-  return !out_of_memory();
+  return stopped() == Stopped::no;
 }
 
-bool TileGroup::out_of_memory() const {
-  return std::any_of(tiles_.begin(), tiles_.end(),
-                     [](const GroupTile& tile) { return tile.out_of_memory != 0; });
+Stopped TileGroup::stopped() const {
+  Stopped why = canceled_ ? Stopped::canceled : Stopped::no;
+  for (const GroupTile& tile : tiles_) {
+    if (tile.stopped == Stopped::canceled) return Stopped::canceled;
+    if (tile.stopped != Stopped::no) why = tile.stopped;
+  }
+  return why;
+}
+
+bool TileGroup::stops(const std::atomic<bool>* cancel) {
+  canceled_ = canceled_ || (cancel && cancel->load(std::memory_order_relaxed));
+  return stopped() != Stopped::no;
 }
 
 int64_t TileGroup::passes() const {
@@ -133,10 +143,6 @@ size_t TileGroup::bytes() const {
   return bytes;
 }
 
-bool TileGroup::stopped(const Work& work) const {
-  return (work.cancel && work.cancel->load(std::memory_order_relaxed)) || out_of_memory();
-}
-
 void TileGroup::run_part(const Work& work, GroupTile& tile, size_t part) {
   tile.part = static_cast<int64_t>(part);
   work.part(work.call, &tile);
@@ -148,7 +154,7 @@ void TileGroup::run(const Work& work, size_t count) {
   homes_.resize(count * lanes_);
   std::iota(homes_.begin(), homes_.end(), 0u);
   at_home_ = homes_;
-  for (size_t part = 0; part < work.parts.size() && !stopped(work); ++part) {
+  for (size_t part = 0; part < work.parts.size() && !stops(work.cancel); ++part) {
     switch (work.parts[part].kind) {
       case PartKind::straight:
         for (size_t t = 0; t < count_; ++t) run_part(work, tiles_[t], part);
@@ -192,7 +198,7 @@ void TileGroup::sweep(const Work& work, size_t number) {
       if (part.cache >= 0) kept += cached(tile);
       if (part.tape >= 0 && tile.tapes[part.tape].count > before) pass.recorded |= uint64_t{1} << t;
     }
-    if (stopped(work)) return;
+    if (stops(work.cancel)) return;
     log.passes.push_back(pass);
     gather(work, part, static_cast<int64_t>(log.passes.size()));
     log.exchanges.insert(log.exchanges.end(), planned_.begin(), planned_.end());
@@ -221,7 +227,7 @@ void TileGroup::unwind(const Work& work, size_t number) {
       tiles_[t].entry = --entries_[t];
       run_part(work, tiles_[t], number);
     }
-    if (stopped(work)) return;
+    if (stops(work.cancel)) return;
   }
 }
 

@@ -62,7 +62,10 @@ class TileGroup {
   // All parts for the first `count` tiles.
   void run(const Work& work, size_t count);
 
-  bool out_of_memory() const;
+  // Since `prepare`: why a tile did not run to its end.
+  Stopped stopped() const;
+  // Whether that is so, or is to be: a cancellation counts from when it was seen, also if it is taken back.
+  bool stops(const std::atomic<bool>* cancel);
   // Since `prepare`: passes of sweeps by tiles, and lanes that ran in them.
   int64_t passes() const;
   int64_t lane_passes() const;
@@ -82,7 +85,6 @@ class TileGroup {
     std::vector<uint32_t> arrangement;  // at the end: the home of the lane in each place
   };
 
-  bool stopped(const Work& work) const;
   void run_part(const Work& work, GroupTile& tile, size_t part);
   void sweep(const Work& work, size_t part);
   void unwind(const Work& work, size_t part);
@@ -98,6 +100,7 @@ class TileGroup {
   size_t count_ = 0;
   int64_t worth_ = 0;
   uint32_t lanes_ = 1;
+  bool canceled_ = false;
   std::vector<Log> logs_;                  // by part
   std::vector<uint32_t> homes_, at_home_;  // of the lane in each place; where none has moved
   std::vector<uint32_t> moved_, places_;  // while exchanges are planned: homes; the place of each home's lane

@@ -159,21 +159,24 @@ void FunctionEmitter::call(const Instruction& i) {
   if (m_.layout.functions[i.callee].stops) stop_when(stopped);
 }
 
-// Of one sample a solve runs to its end here; lanes are run pass by pass (TileGroup), and stop in between.
 void FunctionEmitter::stop_when_canceled() {
-  if (!m_.one_sample() || !layout_.in_pool) return;
+  if (!layout_.in_pool) return;
   llvm::LoadInst* canceled =
       b_.CreateLoad(b_.getInt8Ty(), tile_field(m_.pointer, offsetof(runtime::Tile, cancel)));
   canceled->setAtomic(llvm::AtomicOrdering::Monotonic);
   canceled->setAlignment(llvm::Align(1));
-  stop_when(b_.CreateICmpNE(canceled, b_.getInt8(0)));
+  stop_when(b_.CreateICmpNE(canceled, b_.getInt8(0)), [&] {
+    b_.CreateStore(b_.getInt32(static_cast<uint32_t>(runtime::Stopped::canceled)),
+                   m_.address(b_, tile_, offsetof(runtime::Tile, stopped)));
+  });
 }
 
-void FunctionEmitter::stop_when(llvm::Value* condition) {
+void FunctionEmitter::stop_when(llvm::Value* condition, const std::function<void()>& first) {
   llvm::BasicBlock* stop = llvm::BasicBlock::Create(m_.context, "stop", code_);
   llvm::BasicBlock* after = llvm::BasicBlock::Create(m_.context, "after", code_);
   b_.CreateCondBr(condition, stop, after);
   b_.SetInsertPoint(stop);
+  if (first) first();
   b_.CreateRet(b_.getTrue());
   b_.SetInsertPoint(after);
 }

@@ -5,6 +5,7 @@
 // memory ran out. Lanes values are vectors of L, uniform ones scalars.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -42,7 +43,8 @@ class FunctionEmitter {
   void unwind(const schedule::Instruction& i);
   void if_then(const schedule::Instruction& i);
   void call(const schedule::Instruction& i);
-  void stop_when(llvm::Value* condition);
+  // `first`: what is done before the function returns.
+  void stop_when(llvm::Value* condition, const std::function<void()>& first = {});
   void stop_when_canceled();
 
   // ---- running.cpp

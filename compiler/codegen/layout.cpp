@@ -142,7 +142,7 @@ Layout lay_out(const Program& program) {
   }
   for (const FunctionId f : layout.callees_first) {
     FunctionLayout& function = layout.functions[f];
-    function.stops |= program.lanes == 1 && function.in_pool && function.steps;
+    function.stops |= function.in_pool && function.steps;
     for (const FunctionId callee : function.callees) function.stops |= layout.functions[callee].stops;
   }
   return layout;

@@ -318,7 +318,7 @@ void BatchEmitter::run_tile(const Plan&, llvm::Value* number_of_tile) {
   }
   write(tile_, offsetof(LibraryTile, next), free_);
   b_->CreateCall(functions_.pool, {call_, tile_});
-  llvm::Value* lacks = read(b_->getInt32Ty(), tile_, offsetof(runtime::Tile, out_of_memory));
+  llvm::Value* lacks = read(b_->getInt32Ty(), tile_, offsetof(runtime::Tile, stopped));
   leave(b_->CreateICmpNE(lacks, b_->getInt32(0)), Refusal::workspace_too_small);
 }
 

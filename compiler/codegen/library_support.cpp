@@ -31,7 +31,8 @@ llvm::Function* emit_grow(ModuleEmitter& m) {
   llvm::BasicBlock* some = llvm::BasicBlock::Create(m.context, "some", function);
   b.CreateCondBr(b.CreateICmpSLT(room, wanted), none, some);
   b.SetInsertPoint(none);
-  b.CreateStore(b.getInt32(1), m.address(b, tile, offsetof(runtime::Tile, out_of_memory)));
+  b.CreateStore(b.getInt32(static_cast<uint32_t>(runtime::Stopped::out_of_memory)),
+                m.address(b, tile, offsetof(runtime::Tile, stopped)));
   b.CreateRet(base);
   b.SetInsertPoint(some);
   guarded(b, b.CreateAnd(b.CreateNot(last), b.CreateICmpSGT(have, b.getInt64(0))),

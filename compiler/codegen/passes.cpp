@@ -80,6 +80,7 @@ void FunctionEmitter::sweep(const Instruction& i) {
   const auto count = [&](int64_t offset, llvm::Value* by) {
     b_.CreateStore(b_.CreateAdd(m_.field(b_, m_.index, tile_, offset), by), place(offset));
   };
+  stop_when_canceled();
   count(offsetof(runtime::Tile, passes), b_.getInt64(1));
   count(offsetof(runtime::Tile, lane_passes), b_.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, running));
   region(i.regions[1]);
@@ -99,6 +100,7 @@ void FunctionEmitter::unwind_part(const Instruction& i) {
   llvm::Value* oldest = b_.CreateSelect(once, one, operand(i, 0));
   counted_loop(b_, oldest, b_.CreateAdd(newest, b_.getInt64(1)), 1, [&](llvm::Value* n) {
     values_[i.result] = b_.CreateSub(b_.CreateAdd(newest, oldest), n);
+    stop_when_canceled();
     region(i.regions[0]);
   });
 }

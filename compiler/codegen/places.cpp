@@ -150,7 +150,7 @@ void FunctionEmitter::reserve(const Instruction& i) {
     llvm::FunctionType* type = llvm::FunctionType::get(m_.pointer, {m_.pointer, m_.pointer, m_.index}, false);
     b_.CreateStore(b_.CreateCall(type, grow, {tile_, tape, wanted}),
                    m_.address(b_, tape, offsetof(runtime::Tape, base)));
-    llvm::Value* failed = m_.field(b_, b_.getInt32Ty(), tile_, offsetof(runtime::Tile, out_of_memory));
+    llvm::Value* failed = m_.field(b_, b_.getInt32Ty(), tile_, offsetof(runtime::Tile, stopped));
     stop_when(b_.CreateICmpNE(failed, b_.getInt32(0)));
   });
 }

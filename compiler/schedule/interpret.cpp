@@ -200,7 +200,7 @@ class Machine : public interpreter::Arithmetic<Real> {
     const int64_t wanted = (log.count + need_index(i.operands[0])) * entry;
     if (wanted > log.bytes) {
       log.base = tile_->grow(tile_, &log, wanted);
-      if (tile_->out_of_memory) throw Fault{"no memory for a tape"};
+      if (tile_->stopped != runtime::Stopped::no) throw Fault{"no memory for a tape"};
     }
     tape_known_[buffer.slot] = true;
   }

@@ -58,7 +58,7 @@ inline void share(runtime::Tile*, runtime::RowWork work, const void* operands, i
 inline void* grow(runtime::Tile* tile, runtime::Tape* tape, int64_t bytes) {
   auto& memory = *reinterpret_cast<TapeMemory*>(tile);
   if (bytes > memory.limit) {
-    tile->out_of_memory = 1;
+    tile->stopped = runtime::Stopped::out_of_memory;
     return tape->base;
   }
   std::vector<char> larger(bytes, char(0xff));  // exact, and always elsewhere
@@ -151,7 +151,7 @@ CompiledRun run_compiled(const schedule::Program& program, const schedule::Batch
     memory.tile.grow = grow;
     memory.tile.share = share;
     code.pool(&call, &memory.tile);
-    run.out_of_memory |= memory.tile.out_of_memory != 0;
+    run.out_of_memory |= memory.tile.stopped != runtime::Stopped::no;
   }
   code.epilogue(&call, nullptr);
   for (const auto& array : outputs) run.result.outputs.emplace_back(array.begin(), array.end());

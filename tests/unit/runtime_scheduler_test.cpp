@@ -216,6 +216,22 @@ TEST_CASE("cancellation sends away those who came to help") {
   }
 }
 
+// Code that has seen the flag, which is false again when the runtime looks.
+TEST_CASE("a cancellation that is taken back is one") {
+  Code c = code();
+  c.pool = [](const Call*, Tile* tile) {
+    if (tile->row > 0) tile->stopped = Stopped::canceled;
+  };
+  std::atomic<bool> cancel{false};
+  for (const int threads : {1, 2}) {
+    Trial p(100), one(1);
+    p.batch.cancel = one.batch.cancel = &cancel;
+    Scheduler scheduler(c, threads);
+    CHECK(scheduler.run(p.batch) == RunState::canceled);
+    CHECK(scheduler.run(one.batch) == RunState::done);
+  }
+}
+
 TEST_CASE("the workspace is kept from run to run") {
   Trial p(500);
   Scheduler scheduler(code(), 2);
@@ -234,7 +250,7 @@ void tape_pool(const Call* call, Tile* tile) {
     CHECK(tape.count == 0);
     for (int64_t i = 0; i < entries; ++i) {
       void* base = tile->grow(tile, &tape, (i + 1) * 8);
-      if (tile->out_of_memory) return;
+      if (tile->stopped != Stopped::no) return;
       static_cast<double*>(base)[i] = static_cast<double>(i + tile->row);
       tape.count = i + 1;
     }

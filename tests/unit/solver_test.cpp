@@ -322,18 +322,26 @@ TEST_CASE("a run ends early when it is canceled") {
     Form form;
     int64_t samples;
     const char* method;
+    bool pooled = true;
   };
   constexpr const char* adaptive = "dopri5(rtol = 1e-9, atol = 1e-9, max_steps = 100000000)";
+  constexpr const char* equal = "rk4(steps = 100000000)";
+  constexpr const char* fixed = "rk4(dt = 1e-6)";
   for (const Case& c :
-       {Case{Form::automatic, 1, adaptive}, Case{Form::automatic, 1, "rk4(steps = 100000000)"},
-        Case{Form::lanes, 1, adaptive}, Case{Form::automatic, 20, adaptive}}) {
-    INFO(c.samples);
+       {Case{Form::automatic, 1, adaptive}, Case{Form::automatic, 1, equal}, Case{Form::automatic, 1, fixed},
+        Case{Form::lanes, 1, adaptive}, Case{Form::lanes, 1, equal}, Case{Form::automatic, 20, adaptive},
+        Case{Form::automatic, 20, equal}, Case{Form::automatic, 20, fixed},
+        Case{Form::automatic, 20, adaptive, false}, Case{Form::automatic, 200, equal, false}}) {
+    const std::string method = c.method;
+    CAPTURE(c.samples);
+    CAPTURE(method);
     Options options;
     options.form = c.form;
     options.method = c.method;
+    options.pooled = c.pooled;
     const Model model = model_of(
         "field f { state z: real; z' = sin(1000 * t) * z }\n"
-        "model m { data x: real; output z = solve f(z = x) from 0 to 10000 by euler(steps = 1) }",
+        "model m { data x: real; output z = solve f(z = x) from 0 to 10000 by dopri5 }",
         options);
     Solver<double> solver = prepared<double>(model, {.samples = c.samples});
     std::atomic<bool> canceled{false};
