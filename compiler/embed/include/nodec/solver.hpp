@@ -113,8 +113,8 @@ class Solver {
   View<Real> data_tangent(std::string_view name) noexcept;
   // Which draw of the noise of a model that has `sample`s: another number, other noise. 0 at first.
   void draw(uint64_t number) noexcept;
-  // Runs end early, as `canceled`, once it is seen to be true, also if it is false again by then; null: never.
-  // Looked at between tiles of samples and between their steps; between equal steps every 64.
+  // Runs end early, as `canceled`, once it is seen to be true, also if it is false again by then; null:
+  // never. Looked at between tiles of samples and between their steps; between equal steps every 64.
   void cancel_by(const std::atomic<bool>* canceled) noexcept;
 
   // --- Operations --------------------------------------------------------------------------------------
