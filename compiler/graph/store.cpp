@@ -1,4 +1,6 @@
-// Hash-consing: equal content is one node. Hashes are of the content alone, the same in every run.
+// Hash-consing: equal content is one node. Hashes are of the content alone, the same in every run; places
+// ("file:line") are left out, so that no order, and no bit of a result, follows from where a file lies or
+// what lines stand before.
 #include "compiler/graph/store.hpp"
 
 #include <algorithm>
@@ -37,11 +39,6 @@ struct Hash {
     add(text.size());
   }
   void add(double x) { add(std::bit_cast<uint64_t>(x)); }
-  // "file:line", a name for messages: bits depend neither on where a file lies nor on blank lines in it, so
-  // that no order does. Equality reads all of it.
-  void add_place(std::string_view place) {
-    for (char digit : place.substr(place.rfind(':') + 1)) all = mix(all, static_cast<uint64_t>(digit));
-  }
   void add(const Extent& e) {
     add(e.terms().size());
     for (const auto& [monomial, coefficient] : e.terms()) {
@@ -90,7 +87,6 @@ struct Hash {
   }
   void payload(const View& v) {
     add(static_cast<uint64_t>(v.fill));
-    add_place(v.place);
     for (const AxisMap& axis : v.axes) {
       add(axis.offset);
       add(static_cast<uint64_t>(axis.dynamic));
@@ -111,7 +107,6 @@ struct Hash {
     add(s.field);
     for (const SolveState& state : s.states) {
       add(std::string_view(state.name));
-      add_place(state.place);
       add(static_cast<uint64_t>(state.quadrature) * 2 + static_cast<uint64_t>(state.in_norm));
     }
     if (s.tableau != nullptr) add(std::string_view(s.tableau->name));
@@ -119,7 +114,6 @@ struct Hash {
     add(static_cast<uint64_t>(s.adjoint));
     add(static_cast<uint64_t>(s.initial_observed));
     add(std::string_view(s.field_name));
-    add_place(s.place);
   }
   void payload(const AdjointInfo& a) {
     add(a.pullback);
